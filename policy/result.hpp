@@ -2,12 +2,19 @@
 #pragma once
 #include <boost/system/result.hpp>
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 namespace sallyport {
 
-// A sentence for people: what is wrong and what to write instead.
+// A sentence for people: what is wrong and what to write instead. Made with braces only: were it constructible from a
+// string, a result of a string could not tell its value from its error.
 struct Complaint {
+  Complaint() = default;
+  Complaint(std::initializer_list<std::string_view> parts) {
+    for (const auto part : parts) text += part;
+  }
   std::string text;
 };
 
