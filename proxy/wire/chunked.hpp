@@ -43,7 +43,6 @@ class ChunkedDecoder {
  private:
   enum class State { size_start, size, extension, size_lf, data, data_cr, data_lf, trailer, trailer_lf, done, failed };
 
-  boost::system::result<Step, ChunkFault> fail(ChunkFault fault);
   std::span<const std::uint8_t> take_data(std::span<const std::uint8_t> input);
   bool step(char byte);
   bool step_size(char byte);
