@@ -37,10 +37,11 @@ struct PipePoolOptions {
   std::size_t pipe_bytes = 256 << 10;  // asked for; the kernel may give less
 };
 
-// One per thread, used by that thread alone; outlives its leases.
+// One per thread, used by that thread alone; outlives its leases. Where SIGPIPE still has its default action it is
+// ignored from now on: splice() cannot be told to spare us, and one closed tunnel would end the process.
 class PipePool {
  public:
-  explicit PipePool(PipePoolOptions options = {}) : options_(options) {}
+  explicit PipePool(PipePoolOptions options = {});
   ~PipePool();
   PipePool(const PipePool&) = delete;
   PipePool& operator=(const PipePool&) = delete;

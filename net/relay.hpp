@@ -21,7 +21,7 @@ struct RelayCounters {
   Clock::time_point last_active = Clock::now();
 };
 
-enum class ClosedBy {
+enum class RelayClosedBy {
   client,     // its FIN came first, or it failed
   upstream,   // likewise
   limit,      // a byte past RelayLimits came
@@ -30,13 +30,14 @@ enum class ClosedBy {
 };
 
 struct RelayEnd {
-  ClosedBy closed_by = ClosedBy::error;
+  RelayClosedBy closed_by = RelayClosedBy::error;
   error_code error;  // none where both sides ended cleanly
 };
 
 // Relays until both directions have ended. A FIN is passed on and the other direction lives; an error, a limit or
 // cancellation (total or terminal) closes both sockets. Bytes read before belong to the caller to write first.
-// Pipes, counters and sockets outlive it. Throws only operation_aborted, where it was cancelled before it began.
+// Urgent (out-of-band) bytes are dropped. Pipes, counters and sockets outlive it. Throws only operation_aborted, where
+// it was cancelled before it began.
 Task<RelayEnd> relay(Socket& client, Socket& upstream, PipePool& pipes, RelayCounters& counters, RelayLimits limits);
 
 // How one direction ended.
