@@ -57,7 +57,4 @@ std::optional<Reply> answer_query(const Services& services, const AnswerOptions&
 // `record` outlives the call.
 Task<Reply> answer_upstream(const Services& services, const AnswerOptions& options, Asked asked, QueryRecord& record);
 
-// 32 lower-case hex digits, for correlation.
-std::string fresh_correlation();
-
 }  // namespace sallyport::dns
