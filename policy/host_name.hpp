@@ -28,4 +28,8 @@ class HostName {
   std::string text_;
 };
 
+// True only for text that HostName::parse() would give back unchanged; false for some such text too ("xn--" names).
+// Cheap enough for a million names.
+bool is_plainly_canonical(std::string_view text);
+
 }  // namespace sallyport
