@@ -1,0 +1,83 @@
+"""One laboratory for each file of tests; one daemon for each, unless a test starts its own."""
+import os
+import pathlib
+import shutil
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from laboratory.clients import DOORS, Agent  # noqa: E402
+from laboratory.daemon import Sallyport  # noqa: E402
+from laboratory.world import World  # noqa: E402
+
+PROGRAMS = ["ip", "nft", "curl", "wget", "git", "openssl", "ssh", "ssh-keygen", "nc", "node", "sysctl"]
+
+
+def pytest_configure(config):
+    # ctest ends a test that is too slow with SIGTERM first: leave no namespace behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    # ctest shows a file of which nothing ran as skipped.
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    ran = sum(len(reporter.stats.get(word, [])) for word in ("passed", "failed", "error"))
+    if reporter.stats.get("skipped") and not ran:
+        session.exitstatus = 77
+
+
+@pytest.fixture(scope="session")
+def world():
+    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    assert not missing, f"install what the laboratory needs, `./dev test` does: {missing}"
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def start(world):
+    """Starts daemons that end with the file of tests."""
+    started = []
+
+    def begin(**settings):
+        for earlier in started:
+            if earlier.process.poll() is None:
+                earlier.close()
+        daemon = Sallyport(world, **settings)
+        started.append(daemon)
+        return daemon.start()
+    yield begin
+    for daemon in started:
+        daemon.close()
+
+
+@pytest.fixture(scope="module")
+def sallyport(start):
+    """Both doors, with the laboratory's policy."""
+    return start(gateway=True)
+
+
+@pytest.fixture(params=DOORS)
+def agent(request, world):
+    """The same test by the explicit and by the gateway door."""
+    return Agent(world, request.param)
+
+
+@pytest.fixture
+def explicit(world):
+    return Agent(world, "explicit")
+
+
+@pytest.fixture
+def steered(world):
+    return Agent(world, "gateway")
