@@ -148,11 +148,11 @@ AddressKind by_registry(const Address& address) {
 
 AddressKind v6_by_registry(const Address& address) {
   AddressKind kind = by_registry(address);
-  if (kind.kind != AddressClass::global) return kind;
+  if (kind.kind >= AddressClass::special) return kind;
   const Cidr itself = *Cidr::make(address, 128);
-  if (!global_unicast().contains(address)) return {AddressClass::special, unallocated, itself};
   if (is_isatap(address.bytes())) return {AddressClass::special, isatap, itself};
-  return kind;
+  if (kind.kind == AddressClass::private_ || global_unicast().contains(address)) return kind;
+  return {AddressClass::special, unallocated, itself};
 }
 
 // Not the outer class: a network that translates this prefix sends to the inner address and nowhere else.
@@ -175,6 +175,8 @@ AddressKind classify(const Address& given, std::span<const Cidr> nat64) {
   AddressKind strictest = v6_by_registry(address);
   // A rule names the outer address, so only that block may open it: the inner kind makes it stricter, never looser.
   for (const Address& inner : embedded(address, strictest.block)) {
+    // Nothing is embedded there; the outer class stands.
+    if (inner == Address::v4({0, 0, 0, 0})) continue;
     const AddressKind kind = by_registry(inner);
     if (kind.kind > strictest.kind) strictest = kind;
   }
