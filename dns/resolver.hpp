@@ -31,7 +31,7 @@ const boost::system::error_category& resolve_category();
 boost::system::error_code make_error_code(ResolveFault fault);
 
 struct Answer {
-  std::vector<Address> addresses;  // IPv6 first within neither family: as the upstream ordered them, A then AAAA
+  std::vector<Address> addresses;  // the IPv4 ones, then the IPv6 ones, each as the upstream ordered them
   std::vector<HostName> aliases;   // the CNAME targets in order; `deny` and the guard apply to them
   std::chrono::seconds ttl{};
 };
