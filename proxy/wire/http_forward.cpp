@@ -159,7 +159,7 @@ boost::system::result<ForwardedHead, HeadFault> forward_response(const ResponseH
   std::string& out = sent.bytes;
   out = "HTTP/1.1 " + std::to_string(head.status) + ' ' + head.reason + "\r\n";
   // Without a body, Content-Length still tells of the one a GET would have had (HEAD, 304).
-  const bool keep_length = head.framing.kind == Framing::Kind::none;
+  const bool keep_length = head.framing.kind == Framing::Kind::none && head.status >= 200 && head.status != 204;
   for (const Field& field : head.fields) {
     const bool length = keep_length && equals_ignoring_case(field.name, "Content-Length");
     if (!length && (is_rewritten(field.name) || named_by_connection(head.connection, field))) continue;

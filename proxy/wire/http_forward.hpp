@@ -15,22 +15,22 @@ enum class Upgrading { strip, pass };          // pass: an upgrade the session i
 enum class Persistence { keep_alive, close };  // close: say so to the receiver
 
 struct RequestForwarding {
-  std::string authority;  // decided, never the client's: goes into Host and the absolute form
+  std::string authority{};  // decided, never the client's: goes into Host and the absolute form
   SendForm form = SendForm::origin;
   std::string scheme = "http";  // of the absolute form
   Upgrading upgrading = Upgrading::strip;
   Persistence persistence = Persistence::keep_alive;
-  std::string instance;                           // makes this proxy's name in Via its own; a token or empty
-  Fields set;                                     // added last, in place of the client's fields of the same names
-  std::optional<std::string> parent_credentials;  // value of Proxy-Authorization
+  std::string instance{};                           // makes this proxy's name in Via its own; a token or empty
+  Fields set{};                                     // added last, in place of the client's fields of the same names
+  std::optional<std::string> parent_credentials{};  // value of Proxy-Authorization
 };
 
 struct ResponseForwarding {
   int client_minor = 1;                    // the request's version
   Upgrading upgrading = Upgrading::strip;  // for a 101
   Persistence persistence = Persistence::keep_alive;
-  std::string instance;
-  Fields set;
+  std::string instance{};
+  Fields set{};
 };
 
 struct ForwardedHead {
