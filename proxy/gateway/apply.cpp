@@ -4,13 +4,18 @@
 
 #include <nftables/libnftables.h>
 
+#include <algorithm>
 #include <memory>
 #include <sstream>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace sallyport {
 namespace {
+
+// Sleeping copies of the plan have this name and a process id.
+constexpr const char* copies = "sallyport_expected_";
 
 using Context = std::unique_ptr<nft_ctx, void (*)(nft_ctx*)>;
 
@@ -44,10 +49,16 @@ Complaint about(const std::string& what, const Complaint& why) {
 }
 
 // `list tables` rather than `list table` so that "there is none" and "can't look" are told apart.
-Outcome<bool> exists(const std::string& table) {
-  const auto tables = run("list tables inet\n");
-  if (!tables) return about("the nftables tables can't be listed (CAP_NET_ADMIN is needed)", tables.error());
-  return ("\n" + *tables).find("\ntable inet " + table + "\n") != std::string::npos;
+Outcome<std::vector<std::string>> list_tables() {
+  const auto listed = run("list tables inet\n");
+  if (!listed) return about("the nftables tables can't be listed (CAP_NET_ADMIN is needed)", listed.error());
+  const std::string head = "table inet ";
+  std::vector<std::string> names;
+  std::istringstream lines(*listed);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(head)) names.push_back(line.substr(head.size()));
+  }
+  return names;
 }
 
 Outcome<void> remove_table(const std::string& table) {
@@ -92,21 +103,17 @@ Outcome<void> Gateway::try_out() const {
 
 Outcome<void> Gateway::apply() {
   if (const auto checked = check_plan(plan_); !checked) return checked.error();
-  // Routes first: rules that mark without routes only close, but routes alone do nothing at all.
-  if (plan_.steering == Steering::tproxy) {
-    if (auto added = add_local_routes(plan_.mark); !added) return added;
-  }
+  // Rules first: they close, and a marked packet without a route is refused on its way.
   const auto applied = run(ruleset(plan_));
   if (!applied) return about("the gateway rules can't be applied", applied.error());
-  if (plan_.steering == Steering::redirect) return remove_local_routes();
-  return {};
+  return plan_.steering == Steering::tproxy ? add_local_routes(plan_.mark) : remove_local_routes();
 }
 
 // The kernel's own wording of the plan, from a sleeping copy: comparing our text would depend on nft's taste.
 Outcome<void> Gateway::learn_expected() {
   if (!expected_.empty()) return {};
   if (const auto checked = check_plan(plan_); !checked) return checked.error();
-  const std::string copy = std::string(gateway_table) + "_expected_" + std::to_string(::getpid());
+  const std::string copy = copies + std::to_string(::getpid());
   if (const auto made = run(dormant_ruleset(plan_, copy)); !made) {
     return about("the gateway rules can't be looked at", made.error());
   }
@@ -123,9 +130,10 @@ Outcome<void> Gateway::learn_expected() {
 
 Outcome<void> Gateway::installed() {
   if (auto learned = learn_expected(); !learned) return learned;
-  const auto there = exists(gateway_table);
-  if (!there) return there.error();
-  if (!*there) return Complaint{"the table inet " + std::string(gateway_table) + " is missing"};
+  const auto tables = list_tables();
+  if (!tables) return tables.error();
+  if (std::find(tables->begin(), tables->end(), gateway_table) == tables->end())
+    return Complaint{"the table inet " + std::string(gateway_table) + " is missing"};
   const auto listed = run("list table inet " + std::string(gateway_table) + "\n");
   if (!listed) return about("the gateway rules can't be listed", listed.error());
   if (*listed != expected_) return Complaint{"the gateway rules are not as applied: " + difference(expected_, *listed)};
@@ -134,7 +142,13 @@ Outcome<void> Gateway::installed() {
 }
 
 Outcome<void> remove_gateway() {
-  if (auto removed = remove_table(gateway_table); !removed) return removed;
+  const auto tables = list_tables();
+  if (!tables) return tables.error();
+  for (const std::string& name : *tables) {
+    // A copy stays behind where the process was killed while it looked.
+    if (name != gateway_table && !name.starts_with(copies)) continue;
+    if (auto removed = remove_table(name); !removed) return removed;
+  }
   return remove_local_routes();
 }
 

@@ -17,7 +17,8 @@ class Gateway {
   Outcome<void> try_out() const;
 
   // Puts the rules in force, in place of any earlier ones, in one transaction; for tproxy also the routing rules.
-  // Doing it twice is the same as once. On an error what was in force before is still in force.
+  // Doing it twice is the same as once. On an error either what was in force before still is, or the rules are and only
+  // tproxy's routing is missing: then agents are cut off, not let out.
   Outcome<void> apply();
 
   // No error where exactly these rules are in force; else the difference in a sentence.

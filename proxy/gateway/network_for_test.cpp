@@ -57,6 +57,10 @@ Endpoint from_socket(const SocketAddress& address) {
     return {text.data(), ntohs(v4.sin_port)};
   }
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+  if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+    ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text.data(), text.size());
+    return {text.data(), ntohs(v6.sin6_port)};
+  }
   ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
   return {text.data(), ntohs(v6.sin6_port)};
 }
@@ -184,18 +188,69 @@ Handle accept_one(const Handle& listener) {
   return Handle(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
 }
 
-Answer udp_ask(const Endpoint& to, const std::string& text, const std::string& from) {
-  const Handle socket = make_socket(to.address, SOCK_DGRAM);
-  if (!from.empty()) bind_to(socket, from, 0);
+Handle udp_send(const Endpoint& to, const std::string& text, const std::string& from, std::uint16_t from_port) {
+  Handle socket = make_socket(to.address, SOCK_DGRAM);
+  if (!from.empty()) bind_to(socket, from, from_port);
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
   SocketAddress target = to_socket(to.address, to.port);
-  if (::connect(socket.get(), target.get(), target.size) != 0) return {"", errno};
-  if (::send(socket.get(), text.data(), text.size(), 0) < 0) return {"", errno};
-  pollfd waiting{socket.get(), POLLIN, 0};
-  if (::poll(&waiting, 1, patience) != 1) return {"", ETIMEDOUT};
+  if (::connect(socket.get(), target.get(), target.size) != 0) fail("connect " + to.address);
+  if (::send(socket.get(), text.data(), text.size(), 0) < 0) fail("send " + to.address);
+  return socket;
+}
+
+int udp_answer(const Handle& socket, int milliseconds) {
+  if (!readable(socket, milliseconds)) return ETIMEDOUT;
   std::array<char, 512> buffer{};
-  const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
-  if (got < 0) return {"", errno};
-  return {std::string(buffer.data(), static_cast<std::size_t>(got)), 0};
+  return ::recv(socket.get(), buffer.data(), buffer.size(), 0) < 0 ? errno : 0;
+}
+
+bool echo_one(const Handle& socket) {
+  if (!readable(socket, patience)) return false;
+  std::array<char, 512> buffer{};
+  SocketAddress from;
+  from.size = sizeof from.storage;
+  const ssize_t got = ::recvfrom(socket.get(), buffer.data(), buffer.size(), 0, from.get(), &from.size);
+  return got > 0 &&
+         ::sendto(socket.get(), buffer.data(), static_cast<std::size_t>(got), 0, from.get(), from.size) == got;
+}
+
+bool ping(const std::string& to, int milliseconds) {
+  const bool v6 = to.find(':') != std::string::npos;
+  const int protocol = v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP};
+  const Handle socket(::socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  SocketAddress target = to_socket(to, 0);
+  if (::connect(socket.get(), target.get(), target.size) != 0) fail("connect " + to);
+  // Type, code, checksum (of IPv4; the kernel fills in that of IPv6), identifier, number.
+  const std::array<unsigned char, 8> request{static_cast<unsigned char>(v6 ? 128 : 8), 0, 0xf7, 0xfe, 0, 0, 0, 1};
+  if (::send(socket.get(), request.data(), request.size(), 0) < 0) fail("send " + to);
+  while (readable(socket, milliseconds)) {
+    std::array<unsigned char, 512> buffer{};
+    // ICMP errors come as an error of recv; a raw IPv4 socket shows the 20 bytes of header, too.
+    if (::recv(socket.get(), buffer.data(), buffer.size(), 0) < 0) return false;
+    if (v6 ? buffer[0] == 129 : buffer[20] == 0) return true;
+  }
+  return false;
+}
+
+void send_protocol(const std::string& to, int protocol) {
+  const bool v6 = to.find(':') != std::string::npos;
+  const Handle socket(::socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  SocketAddress target = to_socket(to, 0);
+  if (::connect(socket.get(), target.get(), target.size) != 0) fail("connect " + to);
+  if (::send(socket.get(), "0123456789abcdef", 16, 0) < 0) fail("send " + to);
+}
+
+void udp_send_with_options(const Endpoint& to) {
+  const bool v6 = to.address.find(':') != std::string::npos;
+  const Handle socket = make_socket(to.address, SOCK_DGRAM);
+  const std::array<unsigned char, 4> no_operations{1, 1, 1, 0};
+  const std::array<unsigned char, 8> padding{0, 0, 1, 4, 0, 0, 0, 0};
+  const int set = v6 ? ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_DSTOPTS, padding.data(), padding.size())
+                     : ::setsockopt(socket.get(), IPPROTO_IP, IP_OPTIONS, no_operations.data(), no_operations.size());
+  if (set != 0) fail("options");
+  SocketAddress target = to_socket(to.address, to.port);
+  if (::sendto(socket.get(), "hello", 5, 0, target.get(), target.size) != 5) fail("send " + to.address);
 }
 
 Endpoint original_destination(const Handle& socket) {

@@ -58,12 +58,18 @@ struct Connected {
 Connected tcp_connect(const Endpoint& to, const std::string& from = "");
 // Accepts within two seconds, or is closed.
 Handle accept_one(const Handle& listener);
-// Sends one datagram to `to` from a connected socket and waits up to two seconds: errno, or 0 with the answer.
-struct Answer {
-  std::string text;
-  int error;
-};
-Answer udp_ask(const Endpoint& to, const std::string& text, const std::string& from = "");
+// Sends one datagram from a connected socket, which the answer, or the ICMP error, comes back to.
+Handle udp_send(const Endpoint& to, const std::string& text, const std::string& from = "", std::uint16_t from_port = 0);
+// 0 for an answer, else errno: ECONNREFUSED after ICMP port unreachable, ETIMEDOUT after silence.
+int udp_answer(const Handle& socket, int milliseconds = 2000);
+// Sends the next datagram back where it came from.
+bool echo_one(const Handle& socket);
+// Sends an ICMP echo request; true for an echo reply in time.
+bool ping(const std::string& to, int milliseconds);
+// Sends one packet of another protocol.
+void send_protocol(const std::string& to, int protocol);
+// One datagram with an IPv4 option (no operation), or an IPv6 destination options header.
+void udp_send_with_options(const Endpoint& to);
 // True when something can be read within `milliseconds`.
 bool readable(const Handle& socket, int milliseconds);
 
