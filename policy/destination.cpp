@@ -1,5 +1,6 @@
 #include "policy/destination.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace sallyport {
@@ -49,8 +50,10 @@ std::string Host::text() const {
 
 std::string Destination::text() const {
   const Address* address = host.address();
-  const bool bracketed = address != nullptr && !address->is_v4();
-  return (bracketed ? "[" + host.text() + "]" : host.text()) + ":" + std::to_string(port);
+  std::string result = host.text();
+  if (address != nullptr && !address->is_v4()) result.insert(0, 1, '[').push_back(']');
+  result += ':';
+  return result += std::to_string(port);
 }
 
 Outcome<Destination> parse_authority(std::string_view text, std::uint16_t default_port) {

@@ -71,6 +71,8 @@ Outcome<Pattern> parse_named(PatternKind kind, std::string_view host, std::strin
   if (Address::parse(host)) return complain_of(whole, "an address has no subdomains; write a CIDR such as 10.0.0.0/8");
   auto name = HostName::parse(host);
   if (!name) return complain_of(whole, name.error().text);
+  // Its text would read as the keyword.
+  if (kind == PatternKind::host && name->text() == "any") return complain_of(whole, "write any for every host");
   return Pattern::named(kind, std::move(*name));
 }
 

@@ -78,6 +78,8 @@ TEST(Pattern, ReadsWhatItWrites) {
 TEST(Pattern, N_12_SaysWhatToWriteInstead) {
   EXPECT_TRUE(says("*", "write any"));
   EXPECT_TRUE(says("**", "write any"));
+  EXPECT_TRUE(says("Any", "write any"));
+  EXPECT_TRUE(says("any.", "write any"));
   EXPECT_TRUE(says("", "empty"));
   EXPECT_TRUE(says("*.", "empty"));
   EXPECT_TRUE(says("a.*.test", "at the front"));
