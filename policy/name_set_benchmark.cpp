@@ -14,15 +14,16 @@ constexpr std::size_t million = 1'000'000;
 std::string name_at(std::mt19937_64& random) {
   constexpr const char* tops[] = {"com", "net", "co.uk", "example", "io"};
   const std::uint64_t bits = random();
-  std::string name = "h" + std::to_string(bits % 100'000'000) + "-x.site" + std::to_string(bits >> 48);
-  return name + "." + tops[bits % 5];
+  std::string name = "h";
+  name.append(std::to_string(bits % 100'000'000)).append("-x.site").append(std::to_string(bits >> 48));
+  return name.append(".").append(tops[bits % 5]);
 }
 
 // Three in ten lines are wildcards, as in blocklists.
 std::string list_of(std::size_t names) {
   std::mt19937_64 random(1);
   std::string bytes;
-  for (std::size_t i = 0; i < names; ++i) bytes += (i % 10 < 3 ? "*." : "") + name_at(random) + "\n";
+  for (std::size_t i = 0; i < names; ++i) bytes.append(i % 10 < 3 ? "*." : "").append(name_at(random)).append("\n");
   return bytes;
 }
 
