@@ -117,7 +117,8 @@ void Verifier::follow(const Place& place, const LogLine& line) {
   if (line.sequence < last) return out_of_turn(place);
   if (line.sequence == last) return;  // settled by the line after it
   const bool gap = line.sequence > last + 1;
-  if (untold_ && !line.tells_of_torn) {
+  // Where a record has the same number, link() says which of the two was added.
+  if (untold_ && !line.tells_of_torn && tips_.size() == 1) {
     say(Kind::changed, tips_.back().place, "no record of this log, and the next one tells of no torn line");
   }
   untold_ = false;
