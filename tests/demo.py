@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""The story, told by the program itself: `./dev demo`. One machine, no internet; everything is gone at the end."""
+import os
+import pathlib
+import shlex
+import shutil
+import sys
+
+from laboratory.clients import Agent
+from laboratory.daemon import PROXY_URL, Sallyport, program, summary
+from laboratory.world import World
+
+POLICY = """\
+version: 1
+default: ask
+rules:
+  - allow: allowed.test
+  - deny: denied.test
+    reason: paste sites leak code
+"""
+COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def paint(code, text):
+    return f"\x1b[{code}m{text}\x1b[0m" if COLOUR else text
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def title(text):
+    say("\n" + paint("1", text))
+
+
+def show(who, words, got):
+    """The command as a person would type it at `who`, and what it printed."""
+    line = " ".join(shlex.quote(str(word)) for word in words)
+    say(paint("36", f"{who}$ ") + line)
+    for text in (got.stdout + got.stderr).strip().splitlines():
+        say(f"    {text[:200]}")
+    if got.returncode:
+        say(paint("2", f"    (exit status {got.returncode})"))
+
+
+class Story:
+    def __init__(self, world):
+        self.world = world
+        self.sallyport = Sallyport(world, policy=POLICY, gateway=True)
+        self.passed = True
+
+    def records(self, since, **wanted):
+        self.sallyport.wait_for(since, **wanted)
+        for event in self.sallyport.events(since):
+            if event["class_uid"] in (4001, 4002, 4003):
+                say("    " + paint("33", "log  ") + summary(event))
+
+    def attempt(self, agent, words, wanted, allowed):
+        since = self.sallyport.mark()
+        got = agent.run(*words)
+        show("agent", words, got)
+        # Refused is a problem document at the proxy, and no connection or an alert where none is known.
+        went_through = got.returncode == 0 and '"address"' in got.stdout
+        self.passed &= went_through == allowed
+        self.records(since, **wanted)
+
+    def tell(self):
+        daemon = self.sallyport
+        title("1. A policy: one destination allowed, one denied, nobody has decided on the rest")
+        say("".join(f"    {line}\n" for line in POLICY.splitlines()).rstrip("\n"))
+        title("2. Sallyport at the gateway, both doors open")
+        say(paint("36", "gateway$ ") + f"sallyport serve -c {daemon.config_file}")
+        daemon.start()
+        say("".join(f"    {line}\n" for line in daemon.said().splitlines()).rstrip("\n"))
+        show("gateway", ["sallyport", "gateway", "print", "--interface", "agents0"],
+             shortened(daemon.run("gateway", "print", "--interface", "agents0")))
+
+        title("3. The explicit door: a client that is told of the proxy")
+        curl = ["curl", "-sS", "--max-time", "10"]
+        explicit, steered = Agent(self.world, "explicit"), Agent(self.world, "gateway")
+        say(paint("36", "agent$ ") + f"export http_proxy={PROXY_URL} https_proxy={PROXY_URL}")
+        self.attempt(explicit, [*curl, "https://allowed.test/"], {"kind": "close", "host": "allowed.test"}, True)
+        self.attempt(explicit, [*curl, "http://denied.test/"], {"kind": "refuse", "host": "denied.test"}, False)
+
+        title("4. The gateway door: a client that knows of nothing")
+        self.attempt(steered, [*curl, "https://allowed.test/"], {"kind": "close", "host": "allowed.test"}, True)
+        self.world.internet.forget()
+        self.attempt(steered, [*curl, "https://unknown.test/"], {"kind": "refuse", "host": "unknown.test"}, False)
+        packets, questions = len(self.world.internet.capture.take()), len(self.world.internet.asked)
+        say(f"    the internet saw {packets} packets and {questions} questions of that")
+        self.passed &= packets == questions == 0
+
+        title("5. A change of mind: edit the policy, it takes effect at once")
+        since = daemon.mark()
+        daemon.policy_file.write_text(POLICY + "  - allow: unknown.test\n")
+        say(paint("36", "gateway$ ") + f"echo '  - allow: unknown.test' >> {daemon.policy_file}")
+        daemon.wait_for(since, kind="policy")
+        self.attempt(steered, [*curl, "https://unknown.test/"], {"kind": "close", "host": "unknown.test"}, True)
+
+        title("6. Is the log whole? And would anyone notice if not?")
+        got = daemon.run("audit", "verify", daemon.audit_file)
+        show("gateway", ["sallyport", "audit", "verify", daemon.audit_file], got)
+        self.passed &= got.returncode == 0
+        copy = daemon.folder / "doctored.jsonl"
+        shutil.copy(daemon.audit_file, copy)
+        lines = copy.read_bytes().split(b"\n")
+        copy.write_bytes(b"\n".join(lines[:2] + lines[3:]))
+        say(paint("36", "gateway$ ") + f"sed 3d {daemon.audit_file} > {copy}")
+        got = daemon.run("audit", "verify", copy)
+        show("gateway", ["sallyport", "audit", "verify", copy], got)
+        self.passed &= got.returncode == 1
+
+
+def shortened(got, lines=6):
+    text = got.stdout.splitlines()
+    more = [f"… and {len(text) - lines} lines more"] if len(text) > lines else []
+    got.stdout = "\n".join(text[:lines] + more)
+    return got
+
+
+def main():
+    if os.geteuid() != 0:
+        say("The demo makes network namespaces, which needs root: sudo ./dev demo")
+        return 2
+    say(f"program: {pathlib.Path(program()).name}, at {program()}")
+    world = World()
+    try:
+        story = Story(world)
+        try:
+            story.tell()
+        finally:
+            story.sallyport.close()
+    finally:
+        world.close()
+    say("\n" + (paint("32", "Everything went as told.") if story.passed else paint("31", "Something did not go as told.")))
+    return 0 if story.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
