@@ -60,9 +60,9 @@ void Verifier::say(Kind kind, const Place& place, const std::string& what) {
     return;
   }
   std::string text = place.file;
-  if (place.line != 0) text += ":" + std::to_string(place.line);
-  if (place.sequence != 0) text += " (sequence " + std::to_string(place.sequence) + ")";
-  text += std::string(": ") + word_of(kind) + ": " + what;
+  if (place.line != 0) text.append(":").append(std::to_string(place.line));
+  if (place.sequence != 0) text.append(" (sequence ").append(std::to_string(place.sequence)).append(")");
+  text.append(": ").append(word_of(kind)).append(": ").append(what);
   report_.problems.push_back({kind, place.file, place.line, place.sequence, std::move(text)});
 }
 
@@ -180,9 +180,10 @@ void Verifier::finish() {
     const std::uint64_t from = at->first;
     std::uint64_t to = from;
     for (++at; at != missing_.end() && at->first == to + 1; ++at) ++to;
-    say(Kind::missing, {before.file, before.line, from},
-        (to == from ? "it is" : "up to sequence " + std::to_string(to)) +
-            std::string(" not here; the next one stands in this place"));
+    std::string what = "up to sequence ";
+    what += std::to_string(to);
+    what += " not here; the next one stands in this place";
+    say(Kind::missing, {before.file, before.line, from}, what);
   }
   if (tips_.size() > 1) say(Kind::added, tips_.back().place, "another line has this sequence");
   if (!tips_.empty()) report_.head = {tips_.back().place.sequence, tips_.back().sha256};
