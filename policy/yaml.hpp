@@ -11,16 +11,24 @@
 
 namespace sallyport {
 
+struct YamlEntry;
+
 struct YamlNode {
   enum class Kind { null, scalar, list, map };
   Kind kind = Kind::null;
   std::string scalar;
   std::vector<YamlNode> items;
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  // in file order; duplicate keys are refused at parse
-  int line = 0, column = 0;                            // from 1
-  bool quoted = false;                                 // a quoted scalar is never a number or boolean
+  std::vector<YamlEntry> entries;  // in file order; duplicate keys are refused at parse
+  int line = 0, column = 0;        // from 1
+  bool quoted = false;             // a quoted scalar is never a number or boolean
 
   const YamlNode* find(std::string_view key) const;
+};
+
+// A key and its value: what std::pair would be, could it hold a type that is not complete yet.
+struct YamlEntry {
+  YamlEntry(YamlNode key, YamlNode value) : first(std::move(key)), second(std::move(value)) {}
+  YamlNode first, second;
 };
 
 // `file` stands in complaints: "file:line:column: …". At most 64 levels deep; anchors and aliases are refused.
