@@ -236,7 +236,7 @@ void read_audit(Section& telemetry, const std::string& file, AuditConfig& into) 
   audit.value("keep", into.keep, read_positive_duration);
   audit.value("max_total", into.max_total_bytes, [](const std::string& text) { return parse_bytes(text); });
   audit.choice<OnFailure>("on_failure", into.on_failure,
-                          {{"block", OnFailure::block}, {"continue", OnFailure::continue_}});
+                          {{"block", OnFailure::block}, {"continue", OnFailure::proceed}});
 }
 
 void read_limits(Section limits, Limits& into) {
@@ -295,6 +295,7 @@ Config Config::embedded() {
   config.proxy = {ListenAddress{loopback, 3128}};
   config.dns_listen = {ListenAddress{loopback, 15053}};
   if (geteuid() == 0) {
+    config.policy = "/etc/sallyport/policy.yaml";
     config.data = "/var/lib/sallyport";
     config.audit.path = "/var/log/sallyport/audit.jsonl";
     return config;
@@ -304,6 +305,9 @@ Config Config::embedded() {
   const std::string base =
       state && *state == '/' ? std::string(state) : std::string(home ? home : "") + "/.local/state";
   config.data = base + "/sallyport";
+  const char* settings = std::getenv("XDG_CONFIG_HOME");
+  config.policy = (settings && *settings == '/' ? std::string(settings) : std::string(home ? home : "") + "/.config") +
+                  "/sallyport/policy.yaml";
   config.audit.path = config.data + "/audit.jsonl";
   return config;
 }
@@ -318,6 +322,7 @@ Outcome<Config, std::vector<Complaint>> parse_config(std::string_view text, cons
   {
     Section top(file, &*root, "", complaints);
     const auto path = [&](const std::string& name) -> Outcome<std::string> { return beside(file, name); };
+    config.policy = beside(file, "policy.yaml");
     top.value("policy", config.policy, path);
     const std::string default_data = config.data;
     top.value("data", config.data, path);

@@ -3,6 +3,8 @@
 #include "policy/address.hpp"
 #include "policy/destination.hpp"
 #include "policy/result.hpp"
+#include "proxy/gateway/rules.hpp"
+#include "telemetry/audit_log.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -19,7 +21,6 @@ struct ListenAddress {
   std::string text() const;
 };
 
-enum class Steering { redirect, tproxy };
 struct TransparentListen {
   ListenAddress at;
   Steering steering = Steering::redirect;
@@ -54,7 +55,6 @@ struct GatewayConfig {
 };
 
 enum class UnknownAgents { default_, deny };
-enum class OnFailure { block, continue_ };
 struct AuditConfig {
   std::string path;
   std::uint64_t rotate_bytes = 256ULL << 20;
@@ -81,7 +81,7 @@ struct Timeouts {
 
 struct Config {
   std::string file;    // empty: the embedded defaults
-  std::string policy;  // path; empty: the embedded policy
+  std::string policy;  // path; beside the configuration file unless given
   std::string data;
   std::vector<ListenAddress> proxy, dns_listen;
   std::vector<TransparentListen> transparent;

@@ -1,0 +1,100 @@
+#include "proxy/admission.hpp"
+
+#include <algorithm>
+
+namespace sallyport {
+namespace {
+
+// Separates agent and rule in a key; it occurs in neither.
+constexpr char separator = '\0';
+
+}  // namespace
+
+Admission::Permit& Admission::Permit::operator=(Permit&& other) noexcept {
+  if (this == &other) return *this;
+  give_back();
+  admission_ = other.admission_;
+  key_ = std::move(other.key_);
+  other.admission_ = nullptr;
+  return *this;
+}
+
+void Admission::Permit::give_back() noexcept {
+  if (admission_) admission_->release(key_);
+  admission_ = nullptr;
+}
+
+Admission::Answer Admission::admit(const std::string& name, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  Agent& agent = agents_[name];
+  const auto rate = static_cast<double>(limits_.rate_per_agent);
+  if (agent.fresh) {
+    agent.tokens = rate;
+    agent.fresh = false;
+  } else {
+    agent.tokens = std::min(rate, agent.tokens + rate * std::chrono::duration<double>(now - agent.filled).count());
+  }
+  agent.filled = now;
+  if (agent.tokens < 1) {
+    ++agent.refused;
+    return Fault::rate;
+  }
+  agent.tokens -= 1;
+  if (agent.open >= limits_.per_agent) return Fault::per_agent;
+  // Past four fifths of the whole, nobody may hold more than an even share.
+  const std::uint64_t active = static_cast<std::uint64_t>(
+      std::count_if(agents_.begin(), agents_.end(), [](const auto& entry) { return entry.second.open > 0; }));
+  const std::uint64_t share = limits_.connections / std::max<std::uint64_t>(1, active + (agent.open == 0 ? 1 : 0));
+  if (open_ >= limits_.connections) return Fault::total;
+  if (active > 1 && open_ >= limits_.connections / 5 * 4 && agent.open >= share) return Fault::total;
+  ++agent.open;
+  ++open_;
+  return Permit(this, name);
+}
+
+std::optional<Admission::Permit> Admission::admit_rule(const std::string& agent, const std::string& rule,
+                                                       unsigned limit) {
+  const std::lock_guard lock(mutex_);
+  const std::string key = agent + separator + rule;
+  auto& open = rules_[key];
+  if (open >= limit) return std::nullopt;
+  ++open;
+  return Permit(this, key);
+}
+
+void Admission::release(const std::string& key) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (key.find(separator) != std::string::npos) {
+    const auto rule = rules_.find(key);
+    if (rule != rules_.end() && --rule->second == 0) rules_.erase(rule);
+    return;
+  }
+  const auto agent = agents_.find(key);
+  if (agent == agents_.end()) return;
+  --agent->second.open;
+  --open_;
+}
+
+std::vector<Admission::Flood> Admission::take_floods() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Flood> floods;
+  for (auto& [name, agent] : agents_) {
+    if (agent.refused > 0) floods.push_back(Flood{name, agent.refused});
+    agent.refused = 0;
+  }
+  return floods;
+}
+
+std::string sentence(Admission::Fault fault) {
+  switch (fault) {
+    case Admission::Fault::rate:
+      return "this agent opens connections faster than limits.rate_per_agent";
+    case Admission::Fault::per_agent:
+      return "this agent has as many connections open as limits.per_agent lets it";
+    case Admission::Fault::total:
+      return "Sallyport has as many connections open as limits.connections lets it";
+  }
+  return "a limit was reached";
+}
+
+}  // namespace sallyport

@@ -1,0 +1,80 @@
+// Bounded and fair (DESIGN 8.8): how many connections an agent may have, and how quickly it may make them.
+#pragma once
+#include "net/task.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sallyport {
+
+struct AdmissionLimits {
+  std::uint64_t connections = 1000;    // all agents together
+  std::uint64_t per_agent = 1000;      // open at one time
+  std::uint64_t rate_per_agent = 200;  // new ones a second; a burst of one second's worth is let through
+};
+
+// Any thread. Outlives its permits.
+class Admission {
+ public:
+  explicit Admission(AdmissionLimits limits) : limits_(limits) {}
+
+  // A place among the open connections; given back when it dies.
+  class Permit {
+   public:
+    Permit() = default;
+    Permit(Permit&& other) noexcept : admission_(other.admission_), key_(std::move(other.key_)) {
+      other.admission_ = nullptr;
+    }
+    Permit& operator=(Permit&& other) noexcept;
+    ~Permit() { give_back(); }
+
+   private:
+    friend class Admission;
+    Permit(Admission* admission, std::string key) : admission_(admission), key_(std::move(key)) {}
+    void give_back() noexcept;
+    Admission* admission_ = nullptr;
+    std::string key_;
+  };
+
+  enum class Fault { rate, per_agent, total };
+  using Answer = boost::system::result<Permit, Fault>;
+
+  // At accept, for every connection. `rate` refusals are counted for the collective record.
+  Answer admit(const std::string& agent, Clock::time_point now);
+  // For a rule's own `limits.connections`: a place under (agent, rule).
+  std::optional<Permit> admit_rule(const std::string& agent, const std::string& rule, unsigned limit);
+
+  const AdmissionLimits& limits() const { return limits_; }
+
+  struct Flood {
+    std::string agent;
+    std::uint64_t count;
+  };
+  // What was refused for its rate since the last call.
+  std::vector<Flood> take_floods();
+
+ private:
+  struct Agent {
+    std::uint64_t open = 0;
+    double tokens = 0;
+    Clock::time_point filled;
+    bool fresh = true;
+    std::uint64_t refused = 0;
+  };
+  void release(const std::string& key) noexcept;
+
+  const AdmissionLimits limits_;
+  std::mutex mutex_;
+  std::map<std::string, Agent> agents_;
+  std::map<std::string, std::uint64_t> rules_;
+  std::uint64_t open_ = 0;
+};
+
+std::string sentence(Admission::Fault fault);
+
+}  // namespace sallyport

@@ -1,0 +1,33 @@
+#include "proxy/attempt.hpp"
+
+namespace sallyport {
+
+Query Attempt::query(WallClock::time_point now) const {
+  Query query{.agent = agent, .to = to, .spoken = spoken, .request = std::nullopt, .ech = ech, .now = now};
+  if (method && path) query.request = SeenRequest{*method, *path};
+  return query;
+}
+
+Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns) {
+  const Query query = attempt.query(WallClock::now());
+  Verdict verdict = policy.decide(query);
+  const Address* address = attempt.to.host.address();
+  if (!address || verdict.action == Action::deny) return verdict;
+  if (const auto reason = policy.guard(query, verdict, *address, dns.nat64)) {
+    verdict.action = Action::deny;
+    verdict.decided_by = DecidedBy::guard;
+    verdict.reason = *reason;
+  }
+  return verdict;
+}
+
+bool settled(const Policy& policy, const Attempt& attempt, const DnsConfig& dns) {
+  Attempt each = attempt;
+  for (const Spoken spoken : {Spoken::tls, Spoken::http, Spoken::ssh, Spoken::other, Spoken::silent}) {
+    each.spoken = spoken;
+    if (judge(policy, each, dns).action != Action::allow) return false;
+  }
+  return true;
+}
+
+}  // namespace sallyport

@@ -1,0 +1,30 @@
+// The question a session asks the policy: who wants to reach what, and what is known of how.
+#pragma once
+#include "policy/policy.hpp"
+#include "proxy/connection_record.hpp"
+#include "proxy/services.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace sallyport {
+
+struct Attempt {
+  std::string agent;
+  Destination to;
+  Spoken spoken = Spoken::pending;
+  std::optional<std::string> method, path;
+  bool ech = false;
+
+  Query query(WallClock::time_point now) const;
+};
+
+// The verdict of this policy now, with the guard's word on a bare address: that one needs no look-up, so it comes
+// first.
+Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns);
+
+// True where every way of speaking to this destination is allowed: then it may be dialled before anything is read.
+bool settled(const Policy& policy, const Attempt& attempt, const DnsConfig& dns);
+
+}  // namespace sallyport

@@ -1,0 +1,56 @@
+#include "proxy/audit_command.hpp"
+
+#include "telemetry/schema.hpp"
+#include "telemetry/verify.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sallyport {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string key, against;
+};
+
+int run_verify(const Options& options) {
+  VerifyOptions checks;
+  checks.key_path = options.key;
+  if (!options.against.empty()) {
+    const auto head = head_from(options.against);
+    if (!head) {
+      std::cerr << "--against: " << head.error().text << '\n';
+      return 2;
+    }
+    checks.against = *head;
+  }
+  const VerifyReport report = verify(options.files, checks);
+  for (const auto& problem : report.problems) std::cout << problem.text << '\n';
+  if (report.further_problems > 0) std::cout << "and " << report.further_problems << " more\n";
+  for (const auto& note : report.notes) std::cout << "note: " << note << '\n';
+  std::cout << (report.whole() ? "whole: " : "NOT WHOLE: ") << report.lines << " lines, " << report.checkpoints
+            << " checkpoints, head " << report.head.sequence << ":" << report.head.sha256 << '\n';
+  return report.whole() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_audit_command(CLI::App& application, int& exit_status) {
+  auto* command = application.add_subcommand("audit", "Read and verify the audit log");
+  command->require_subcommand(1);
+  auto options = std::make_shared<Options>();
+  auto* verifying = command->add_subcommand("verify", "Find any changed, missing, added or reordered line");
+  verifying->add_option("FILE", options->files, "audit.jsonl and its older files, in any order")->required();
+  verifying->add_option("--key", options->key, "data/audit.pub: check the checkpoints' signatures too");
+  verifying->add_option("--against", options->against, "SEQUENCE:SHA256 or a file: a head seen earlier must be in it");
+  verifying->callback([options, &exit_status] { exit_status = run_verify(*options); });
+  auto* schema = command->add_subcommand("schema", "Print the JSON Schema of every line");
+  schema->callback([] { std::cout << audit_schema(); });
+}
+
+}  // namespace sallyport

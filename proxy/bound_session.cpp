@@ -1,0 +1,379 @@
+#include "proxy/bound_session.hpp"
+
+#include "net/relay.hpp"
+#include "policy/sha256.hpp"
+#include "proxy/connect_guarded.hpp"
+#include "proxy/http_session.hpp"
+#include "proxy/sniff.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+namespace sallyport {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+constexpr std::chrono::milliseconds server_first_wait{300};
+
+bool is_web(std::uint16_t port) {
+  return port == 80 || port == 443;
+}
+
+ClosedBy closed_by(const RelayEnd& end) {
+  switch (end.closed_by) {
+    case RelayClosedBy::client:
+      return ClosedBy::client;
+    case RelayClosedBy::upstream:
+      return ClosedBy::upstream;
+    case RelayClosedBy::limit:
+      return ClosedBy::limit;
+    case RelayClosedBy::cancelled:
+      return ClosedBy::policy;
+    case RelayClosedBy::error:
+      return ClosedBy::error;
+  }
+  return ClosedBy::error;
+}
+
+class BoundSession {
+ public:
+  BoundSession(Session& session, BoundTo bound, Voice voice)
+      : session_(session),
+        services_(session.services),
+        voice_(voice),
+        from_(bound.from),
+        attempt_{session.origin.agent, std::move(bound.to), Spoken::pending, {}, {}, false},
+        record_(std::make_unique<ConnectionRecord>(services_.shared.audit, session.origin)) {
+    if (!bound.correlation.empty()) record_->origin.correlation = bound.correlation;
+    describe();
+  }
+  ~BoundSession() {
+    session_.live.last_active = nullptr;
+    session_.live.still_allowed = nullptr;
+    session_.live.report_traffic = nullptr;
+    if (record_ && session_.live.stopped_by) record_->closed(*session_.live.stopped_by);
+  }
+  BoundSession(const BoundSession&) = delete;
+  BoundSession& operator=(const BoundSession&) = delete;
+
+  Task<> run() {
+    const Verdict first = decide();
+    if (first.action != Action::allow) co_return co_await turn_away(denied(first));
+    if (voice_ != Voice::raw && settled(*session_.policy, attempt_, dns())) {
+      const bool connected = co_await dial(first);
+      if (!connected) co_return;
+    }
+    const bool told = co_await accept_client(session_, voice_);
+    if (!told) co_return;
+    voice_ = Voice::raw;
+    if (first.identify) {
+      co_await serve_identified(first);
+    } else {
+      co_await serve_unidentified();
+    }
+  }
+
+ private:
+  const DnsConfig& dns() const { return services_.shared.config.dns; }
+
+  void describe() {
+    Origin& origin = record_->origin;
+    origin.host = attempt_.to.host.text();
+    origin.port = attempt_.to.port;
+    origin.name_from = from_;
+  }
+
+  Verdict decide() {
+    Verdict verdict = judge(*session_.policy, attempt_, dns());
+    record_->origin.verdict = verdict;
+    return verdict;
+  }
+
+  Task<> turn_away(Refusal refusal) {
+    co_await refuse(session_, *record_, std::move(refusal), &attempt_.to, voice_, attempt_.spoken);
+  }
+
+  // Route, Open, connect. False: the client has been told why not.
+  Task<bool> dial(Verdict verdict) {
+    if (upstream_) co_return true;
+    if (verdict.wildcard && from_ != NameFrom::lease && !charge_name(verdict)) {
+      co_await turn_away(denied_by(DecidedBy::limit, "too many distinct names under a wildcard rule this hour"));
+      co_return false;
+    }
+    if (verdict.limits.connections) {
+      auto place = services_.shared.admission.admit_rule(attempt_.agent, verdict.rule, *verdict.limits.connections);
+      if (!place) {
+        co_await turn_away(denied_by(DecidedBy::limit, "the rule's limit of connections is reached"));
+        co_return false;
+      }
+      rule_permit_ = std::move(*place);
+    }
+    auto route = co_await find_route(services_, session_.policy, attempt_, verdict);
+    if (!route) {
+      co_await turn_away(route.error());
+      co_return false;
+    }
+    if (!route->by_parent) record_->peer = address_of(route->endpoints.front());
+    if (!record_->open()) {
+      co_await turn_away(denied_by(DecidedBy::guard, "the audit log cannot be written"));
+      co_return false;
+    }
+    auto connected = co_await connect_route(services_, std::move(*route), ParentUse::tunnel);
+    if (!connected) {
+      co_await turn_away(connected.error());
+      co_return false;
+    }
+    upstream_.emplace(std::move(*connected));
+    error_code ignored;
+    if (!services_.shared.config.parent) {
+      const auto peer = upstream_->socket.remote_endpoint(ignored);
+      if (!ignored) record_->peer = address_of(peer);
+    }
+    limits_ = RelayLimits{verdict.limits.upload_bytes, verdict.limits.download_bytes};
+    co_return true;
+  }
+
+  static std::optional<Address> address_of(const asio::ip::tcp::endpoint& endpoint) {
+    const auto parsed = Address::parse(endpoint.address().to_string());
+    if (!parsed) return std::nullopt;
+    return parsed->unmapped();
+  }
+
+  bool charge_name(const Verdict& verdict) {
+    const HostName* name = attempt_.to.host.name();
+    const unsigned limit = verdict.limits.names.value_or(dns::NameBudget::default_limit);
+    return !name || services_.shared.names.charge(attempt_.agent, *name, limit, Clock::now());
+  }
+
+  Task<> serve_unidentified() {
+    attempt_.spoken = Spoken::other;
+    const Verdict verdict = decide();
+    if (verdict.action != Action::allow) co_return co_await turn_away(denied(verdict));
+    const bool connected = co_await dial(verdict);
+    if (connected) co_await tunnel();
+  }
+
+  Task<> serve_identified(Verdict first) {
+    const bool web = is_web(attempt_.to.port) && !first.ssh;
+    Patience patience{services_.shared.config.timeouts.sniff, std::nullopt};
+    if (!web && !attempt_.to.host.address()) patience.first_byte = server_first_wait;
+    if (!web && attempt_.to.host.address()) patience.first_byte = server_first_wait;
+    const auto seen = co_await sniff(session_.client, patience);
+    if (!seen) co_return co_await turn_away(seen.error());
+    attempt_.spoken = seen->spoken;
+    if (seen->spoken == Spoken::silent) co_return co_await serve_silent();
+    if (seen->spoken == Spoken::http) co_return co_await serve_plain_http();
+    const Verdict verdict = agree(*seen);
+    if (verdict.action != Action::allow) co_return co_await turn_away(denied(verdict));
+    const bool connected = co_await dial(verdict);
+    if (connected) co_await tunnel();
+  }
+
+  // Agreement of every name that is known, then the verdict on what is spoken.
+  Verdict agree(const Sniffed& seen) {
+    if (seen.hello) {
+      if (auto refused = agree_on_sni(*seen.hello)) {
+        record_->origin.verdict = *refused;
+        return *refused;
+      }
+    }
+    Verdict verdict = decide();
+    const bool plain_on_web = is_web(attempt_.to.port) && seen.spoken != Spoken::tls && seen.spoken != Spoken::http;
+    if (verdict.action == Action::allow && plain_on_web && !(verdict.ssh && seen.spoken == Spoken::ssh)) {
+      verdict.action = Action::deny;
+      verdict.decided_by = DecidedBy::guard;
+      verdict.reason = "only TLS and HTTP/1 pass on ports 80 and 443, unless the rule says `protocol: tcp` or `ssh`";
+    }
+    record_->origin.verdict = verdict;
+    return verdict;
+  }
+
+  void remember(const wire::ClientHello& hello) {
+    TlsFacts facts;
+    facts.sni = hello.server_name.value_or("");
+    facts.alpn = hello.alpn;
+    facts.ech = hello.ech;
+    facts.ja4 = wire::ja4(hello.ja4_raw, [](std::string_view text) { return hex(sha256(text)); });
+    record_->tls = std::move(facts);
+    attempt_.ech = hello.ech;
+  }
+
+  static Verdict mismatch(std::string reason) {
+    Verdict verdict;
+    verdict.decided_by = DecidedBy::guard;
+    verdict.reason = "name_mismatch: " + std::move(reason);
+    return verdict;
+  }
+
+  std::optional<Verdict> agree_on_sni(const wire::ClientHello& hello) {
+    remember(hello);
+    const HostName* bound = attempt_.to.host.name();
+    if (!hello.server_name) {
+      if (hello.ech && bound) return mismatch("the ClientHello hides its name (ECH) and shows no outer one");
+      return std::nullopt;
+    }
+    const auto sni = HostName::parse(*hello.server_name);
+    if (!sni) return mismatch("the SNI is no host name: " + sni.error().text);
+    if (bound && *bound == *sni) return std::nullopt;
+    if (!bound && from_ == NameFrom::address) {
+      attempt_.to.host = *sni;
+      from_ = NameFrom::sni;
+      describe();
+      return std::nullopt;
+    }
+    if (hello.ech) return mismatch("with ECH the outer SNI must be " + attempt_.to.host.text());
+    Attempt other = attempt_;
+    other.to.host = *sni;
+    if (judge(*session_.policy, other, dns()).action == Action::allow) return std::nullopt;
+    return mismatch("the connection is for " + attempt_.to.host.text() + " but its SNI says " + sni->text());
+  }
+
+  Task<> serve_plain_http() {
+    HttpBinding binding{attempt_.to, from_, std::move(record_), std::move(upstream_)};
+    co_await serve_http(session_, std::move(binding));
+  }
+
+  // The client waits for the server to speak. The dial may begin; its own first bytes are still parsed.
+  Task<> serve_silent() {
+    const Verdict verdict = decide();
+    if (verdict.action != Action::allow) co_return co_await turn_away(denied(verdict));
+    const bool connected = co_await dial(verdict);
+    if (!connected) co_return;
+    watch();
+    const bool server_first = co_await server_speaks_first();
+    if (!server_first) {
+      // As if it had spoken at once: the same checks, with the connection already there.
+      const Patience patience{services_.shared.config.timeouts.sniff, std::nullopt};
+      const auto seen = co_await sniff(session_.client, patience);
+      if (!seen) co_return co_await turn_away(seen.error());
+      attempt_.spoken = seen->spoken;
+      if (seen->spoken == Spoken::http) co_return co_await serve_plain_http();
+      const Verdict late = agree(*seen);
+      if (late.action != Action::allow) co_return co_await turn_away(denied(late));
+      co_return co_await tunnel();
+    }
+    co_await server_first_tunnel();
+  }
+
+  Task<bool> server_speaks_first() {
+    auto first = co_await (session_.client.socket.async_wait(asio::socket_base::wait_read, no_throw) ||
+                           upstream_->socket.async_wait(asio::socket_base::wait_read, no_throw));
+    co_return first.index() == 1;
+  }
+
+  // Both directions at once: the server's bytes flow, the client's first ones are judged before they do.
+  Task<> server_first_tunnel() {
+    co_await (download() && judged_upload());
+    record_->closed(upload_refused_ ? ClosedBy::policy : ClosedBy::upstream);
+  }
+
+  Task<> download() {
+    RelayCounters& counters = record_->counters;
+    const auto end = co_await pump(upstream_->socket, session_.client.socket, services_.pipes, counters.down,
+                                   counters.last_active, limits_.download);
+    end_direction(end, session_.client.socket);
+  }
+
+  Task<> judged_upload() {
+    const auto got = co_await session_.client.read_more(16 << 10);
+    if (!got) {
+      error_code ignored;
+      upstream_->socket.shutdown(asio::socket_base::shutdown_send, ignored);
+      co_return;
+    }
+    const Patience patience{services_.shared.config.timeouts.sniff, std::nullopt};
+    const auto seen = co_await sniff(session_.client, patience);
+    Refusal why;
+    if (seen) {
+      attempt_.spoken = seen->spoken;
+      const Verdict late = seen->spoken == Spoken::http ? mismatch("HTTP after the server spoke first") : agree(*seen);
+      why = denied(late);
+    } else {
+      why = seen.error();
+    }
+    if (!seen || why.verdict.action != Action::allow) {
+      upload_refused_ = true;
+      record_->refused(why);
+      reset(session_.client.socket);
+      reset(upstream_->socket);
+      co_return;
+    }
+    const bool sent = co_await forward_unread();
+    if (!sent) co_return;
+    RelayCounters& counters = record_->counters;
+    const auto end = co_await pump(session_.client.socket, upstream_->socket, services_.pipes, counters.up,
+                                   counters.last_active, limits_.upload);
+    end_direction(end, upstream_->socket);
+  }
+
+  void end_direction(const PumpEnd& end, Socket& sink) {
+    error_code ignored;
+    if (end.how == PumpEnd::How::end_of_file) {
+      sink.shutdown(asio::socket_base::shutdown_send, ignored);
+      return;
+    }
+    if (end.how == PumpEnd::How::limit) record_->closed(ClosedBy::limit);
+    session_.client.socket.close(ignored);
+    upstream_->socket.close(ignored);
+  }
+
+  Task<bool> forward_unread() {
+    const auto bytes = session_.client.unread();
+    if (limits_.upload && bytes.size() > *limits_.upload) {
+      record_->closed(ClosedBy::limit);
+      reset(session_.client.socket);
+      reset(upstream_->socket);
+      co_return false;
+    }
+    const auto sent = co_await upstream_->write(bytes);
+    if (!sent) {
+      record_->closed(ClosedBy::upstream);
+      co_return false;
+    }
+    record_->counters.up += bytes.size();
+    session_.client.consume(bytes.size());
+    co_return true;
+  }
+
+  // From here on the sweep, a reload and the traffic report know of this connection.
+  void watch() {
+    record_->counters.last_active = Clock::now();
+    session_.live.last_active = &record_->counters.last_active;
+    session_.live.report_traffic = [this] { record_->report_traffic(); };
+    session_.live.still_allowed = [this](const Policy& policy, WallClock::time_point) {
+      return judge(policy, attempt_, dns()).action == Action::allow;
+    };
+  }
+
+  Task<> tunnel() {
+    watch();
+    const bool sent = co_await forward_unread();
+    if (!sent) co_return;
+    RelayLimits limits = limits_;
+    if (limits.upload) *limits.upload -= record_->counters.up;
+    const RelayEnd end =
+        co_await relay(session_.client.socket, upstream_->socket, services_.pipes, record_->counters, limits);
+    if (session_.live.stopped_by) record_->closed(*session_.live.stopped_by);
+    record_->closed(closed_by(end));
+  }
+
+  Session& session_;
+  Services& services_;
+  Voice voice_;
+  NameFrom from_;
+  Attempt attempt_;
+  std::unique_ptr<ConnectionRecord> record_;
+  std::optional<Connection> upstream_;
+  Admission::Permit rule_permit_;
+  RelayLimits limits_;
+  bool upload_refused_ = false;
+};
+
+}  // namespace
+
+Task<> serve_bound(Session& session, BoundTo bound, Voice voice) {
+  BoundSession serving(session, std::move(bound), voice);
+  co_await serving.run();
+}
+
+}  // namespace sallyport

@@ -1,0 +1,52 @@
+// One connection's entry in the audit log: filled along the way, written exactly once whatever happens.
+#pragma once
+#include "net/relay.hpp"
+#include "proxy/refusal.hpp"
+#include "telemetry/audit_log.hpp"
+#include "telemetry/event.hpp"
+
+#include <optional>
+#include <string>
+
+namespace sallyport {
+
+// 128 random bits as hex.
+std::string new_correlation();
+
+class ConnectionRecord {
+ public:
+  ConnectionRecord(AuditLog& log, Origin first);
+  // Writes the end, or the refusal, or that the client left before there was a verdict.
+  ~ConnectionRecord();
+  ConnectionRecord(const ConnectionRecord&) = delete;
+  ConnectionRecord& operator=(const ConnectionRecord&) = delete;
+
+  Origin origin;
+  std::optional<TlsFacts> tls;
+  RelayCounters counters;
+  std::optional<Address> peer;
+
+  // Writes the Open. False: the log can't hold it, so the connection must be refused.
+  [[nodiscard]] bool open();
+  bool is_open() const { return state_ == State::open; }
+  void refused(const Refusal& refusal);
+  void failed(std::string detail);
+  void closed(ClosedBy by);
+  // A Traffic record with what moved since the last one; nothing where nothing moved.
+  void report_traffic();
+
+ private:
+  enum class State { undecided, open, refused, failed };
+  ConnectionEvent event(ConnectionEvent::Activity activity) const;
+  void write(ConnectionEvent event);
+
+  AuditLog& log_;
+  State state_ = State::undecided;
+  bool opened_ = false;
+  Traffic reported_;
+  std::string detail_;
+  std::optional<ClosedBy> closed_by_;
+  Clock::time_point began_ = Clock::now();
+};
+
+}  // namespace sallyport

@@ -1,0 +1,323 @@
+#include "proxy/daemon.hpp"
+
+#include "net/file_watch.hpp"
+#include "net/sd_notify.hpp"
+#include "proxy/monitor/privileges.hpp"
+#include "proxy/startup.hpp"
+
+#include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+
+namespace sallyport {
+namespace {
+
+using SignalSet = asio::basic_signal_set<Executor>;
+
+constexpr auto sweep_interval = std::chrono::seconds(1);
+constexpr auto traffic_interval = std::chrono::minutes(5);
+constexpr auto guard_interval = std::chrono::seconds(2);
+// Of every descriptor limit: what is not for connections, and what a busy connection needs (two sockets, a pipe).
+constexpr std::uint64_t reserved_descriptors = 256;
+constexpr std::uint64_t descriptors_per_connection = 4;
+
+AuditOptions audit_options(const Config& config) {
+  AuditOptions options;
+  options.path = config.audit.path;
+  options.key_path = config.data + "/audit.key";
+  options.rotate_bytes = config.audit.rotate_bytes;
+  options.max_total_bytes = config.audit.max_total_bytes;
+  options.keep = config.audit.keep;
+  options.on_failure = config.audit.on_failure;
+  return options;
+}
+
+std::unique_ptr<AuditLog> open_log(const Config& config) {
+  auto log = AuditLog::open(audit_options(config));
+  if (!log) throw std::runtime_error("the audit log cannot be used: " + log.error().text);
+  return std::move(*log);
+}
+
+dns::LeaseOptions lease_options(const Config& config) {
+  dns::LeaseOptions options = dns::LeaseOptions::defaults();
+  options.pool4 = config.dns.pool4;
+  options.pool6 = config.dns.pool6;
+  options.file = config.data + "/leases";
+  options.lease = std::chrono::duration_cast<std::chrono::seconds>(config.dns.lease);
+  options.rest = std::chrono::duration_cast<std::chrono::seconds>(config.dns.rest);
+  options.names_per_agent = config.limits.names_per_agent;
+  return options;
+}
+
+AdmissionLimits admission_limits(const Config& config, std::uint64_t descriptors) {
+  const std::uint64_t possible =
+      descriptors > reserved_descriptors ? (descriptors - reserved_descriptors) / descriptors_per_connection : 1;
+  AdmissionLimits limits;
+  limits.connections = config.limits.connections == 0 ? possible : std::min(config.limits.connections, possible);
+  limits.per_agent = config.limits.per_agent;
+  limits.rate_per_agent = config.limits.rate_per_agent;
+  return limits;
+}
+
+std::vector<std::uint16_t> ports_of(const Listening& at) {
+  std::vector<std::uint16_t> ports;
+  for (const auto& endpoint : at.proxy) ports.push_back(endpoint.port());
+  for (const auto& endpoint : at.dns) ports.push_back(endpoint.port());
+  for (const auto& door : at.transparent) ports.push_back(door.first.port());
+  return ports;
+}
+
+class Daemon {
+ public:
+  Daemon(const Config& config, std::shared_ptr<const Policy> policy, std::vector<std::unique_ptr<Worker>> workers,
+         Listening at, std::optional<Monitor> monitor, std::uint64_t descriptors)
+      : config_(config),
+        policy_(std::move(policy)),
+        audit_(open_log(config)),
+        leases_(lease_options(config)),
+        admission_(admission_limits(config, descriptors)),
+        shared_{config,     policy_,      *audit_,
+                leases_,    names_,       given_,
+                admission_, ports_of(at), new_correlation().substr(0, 8)},
+        workers_(std::move(workers)),
+        at_(std::move(at)),
+        monitor_(std::move(monitor)),
+        signals_(control_),
+        watch_(control_, watched()) {
+    signals_.add(SIGHUP);
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+  }
+
+  int run() {
+    for (std::size_t each = 0; each < workers_.size(); ++each) workers_[each]->begin(shared_, at_);
+    told(LifecycleEvent::Kind::start, "started");
+    for (auto& worker : workers_) worker->run_in_thread();
+    asio::co_spawn(control_, mind_signals(), asio::detached);
+    asio::co_spawn(control_, mind_files(), asio::detached);
+    asio::co_spawn(control_, mind_time(), asio::detached);
+    if (monitor_) guard_thread_ = std::jthread([this](const std::stop_token& stop) { mind_guard(stop); });
+    std::cout << banner(config_, at_, *policy_.current()) << std::flush;
+    spdlog::info("at most {} connections at one time, {} for one agent", admission_limit(), config_.limits.per_agent);
+    static_cast<void>(sd_notify("READY=1"));
+    control_.run();
+    end();
+    return 0;
+  }
+
+ private:
+  std::uint64_t admission_limit() const { return admission_.limits().connections; }
+
+  std::vector<std::filesystem::path> watched() const {
+    std::vector<std::filesystem::path> files{config_.policy};
+    for (const auto& file : policy_.current()->files()) files.emplace_back(file);
+    return files;
+  }
+
+  void told(LifecycleEvent::Kind kind, std::string detail) {
+    LifecycleEvent event;
+    event.time = WallClock::now();
+    event.kind = kind;
+    event.detail = std::move(detail);
+    event.policy_uid = policy_.current()->uid();
+    static_cast<void>(audit_->append(std::move(event)));
+  }
+
+  Task<> mind_signals() {
+    for (;;) {
+      const auto [error, number] = co_await signals_.async_wait(no_throw);
+      if (error) co_return;
+      if (number == SIGHUP) {
+        reload("SIGHUP");
+        continue;
+      }
+      spdlog::info("stopping: open connections have {} s to end",
+                   std::chrono::duration_cast<std::chrono::seconds>(config_.timeouts.drain).count());
+      static_cast<void>(sd_notify("STOPPING=1"));
+      co_await drain();
+      control_.stop();
+      co_return;
+    }
+  }
+
+  Task<> mind_files() {
+    for (;;) {
+      co_await watch_.changed();
+      reload("a policy file changed");
+    }
+  }
+
+  Task<> mind_time() {
+    Timer timer(control_);
+    auto next_report = Clock::now() + traffic_interval;
+    for (;;) {
+      timer.expires_after(sweep_interval);
+      const auto [error] = co_await timer.async_wait(no_throw);
+      if (error) co_return;
+      for (auto& worker : workers_) worker->sweep(policy_.current());
+      record_floods();
+      if (Clock::now() < next_report) continue;
+      next_report = Clock::now() + traffic_interval;
+      for (auto& worker : workers_) worker->report_traffic();
+    }
+  }
+
+  void record_floods() {
+    for (const auto& flood : admission_.take_floods()) {
+      ConnectionEvent event;
+      event.origin.time = WallClock::now();
+      event.origin.correlation = new_correlation();
+      event.origin.agent = flood.agent;
+      event.origin.policy_uid = policy_.current()->uid();
+      Verdict verdict;
+      verdict.decided_by = DecidedBy::limit;
+      verdict.reason = sentence(Admission::Fault::rate);
+      event.status_detail = verdict.reason;
+      event.origin.verdict = std::move(verdict);
+      event.activity = ConnectionEvent::Activity::refuse;
+      event.count = flood.count;
+      static_cast<void>(audit_->append(std::move(event)));
+    }
+  }
+
+  // Whatever is wrong with the new one, the old one stays.
+  void reload(const std::string& why) {
+    const auto old = policy_.current();
+    auto next = Policy::load(config_.policy);
+    PolicyEvent event;
+    event.time = WallClock::now();
+    event.old_uid = old->uid();
+    event.why = why;
+    if (!next) {
+      std::string complaints;
+      for (const auto& complaint : next.error()) complaints += "\n  " + complaint.text;
+      spdlog::error("{}: the new policy is not used, the old one stays:{}", why, complaints);
+      event.why += ": " + complaints;
+      static_cast<void>(audit_->append(std::move(event)));
+      return;
+    }
+    for (const auto& warning : (*next)->warnings()) spdlog::warn("{}", warning.text);
+    policy_.replace(*next);
+    event.accepted = true;
+    event.new_uid = (*next)->uid();
+    static_cast<void>(audit_->append(std::move(event)));
+    watch_.watch(watched());
+    for (auto& worker : workers_) worker->sweep(*next);
+    spdlog::info("{}: the new policy applies", why);
+  }
+
+  // DESIGN 8.9. Blocking, so on a thread of its own.
+  void mind_guard(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    while (!stop.stop_requested()) {
+      const auto state = monitor_->check();
+      const bool guarding = state.has_value();
+      if (guarding != shared_.guarding.exchange(guarding)) {
+        if (guarding) {
+          spdlog::info("interception is in force again");
+          told(LifecycleEvent::Kind::guard_regained, "the gateway's rules are in force again");
+        } else {
+          spdlog::error("interception is not in force, so nothing new is let out: {}", state.error().text);
+          told(LifecycleEvent::Kind::guard_lost, state.error().text);
+          for (auto& worker : workers_) worker->stop_sessions(ClosedBy::policy);
+        }
+      }
+      // Rules of ours that somebody took away are put back; others' are only watched.
+      if (!guarding && config_.gateway.check == GatewayCheck::own) static_cast<void>(monitor_->apply());
+      std::unique_lock lock(mutex);
+      wake.wait_for(lock, stop, guard_interval, [] { return false; });
+    }
+  }
+
+  std::size_t open_sessions() const {
+    std::size_t open = 0;
+    for (const auto& worker : workers_) open += worker->open_sessions();
+    return open;
+  }
+
+  Task<> drain() {
+    for (auto& worker : workers_) worker->stop_accepting();
+    Timer timer(control_);
+    const auto insist = Clock::now() + config_.timeouts.drain;
+    const auto give_up = insist + std::chrono::seconds(5);
+    bool insisted = false;
+    while (open_sessions() > 0 && Clock::now() < give_up) {
+      if (!insisted && Clock::now() >= insist) {
+        for (auto& worker : workers_) worker->stop_sessions(ClosedBy::shutdown);
+        insisted = true;
+      }
+      timer.expires_after(std::chrono::milliseconds(20));
+      const auto [error] = co_await timer.async_wait(no_throw);
+      if (error) co_return;
+    }
+  }
+
+  void end() {
+    guard_thread_ = std::jthread();
+    for (auto& worker : workers_) worker->finish();
+    for (auto& worker : workers_) worker->context().stop();
+    for (auto& worker : workers_) worker->join();
+    told(LifecycleEvent::Kind::stop, "stopped");
+    audit_->stop();
+  }
+
+  const Config& config_;
+  PolicyHolder policy_;
+  std::unique_ptr<AuditLog> audit_;
+  dns::LeaseTable leases_;
+  dns::NameBudget names_;
+  dns::GivenAddresses given_;
+  Admission admission_;
+  Shared shared_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Listening at_;
+  std::optional<Monitor> monitor_;
+  asio::io_context control_{1};
+  SignalSet signals_;
+  FileWatch watch_;
+  std::jthread guard_thread_;
+};
+
+}  // namespace
+
+int serve(const Config& config) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  auto policy = first_policy(config);
+  const std::string user = user_to_become(config);
+  make_folders(config, user);
+  Listening at = wanted_listeners(config);
+  const unsigned count = config.threads ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (unsigned each = 0; each < count; ++each) {
+    workers.push_back(std::make_unique<Worker>());
+    workers.back()->open(at);
+  }
+  std::optional<Monitor> monitor;
+  if (config.gateway.check != GatewayCheck::off) {
+    auto started = Monitor::start(gateway_plan(config, at), user);
+    if (!started) throw std::runtime_error("the gateway's monitor cannot start: " + started.error().text);
+    monitor.emplace(std::move(*started));
+    if (config.gateway.check == GatewayCheck::own) {
+      const auto applied = monitor->apply();
+      if (!applied) throw std::runtime_error("the gateway's rules cannot be applied: " + applied.error().text);
+    }
+    const auto checked = monitor->check();
+    if (!checked) throw std::runtime_error("interception is not in force: " + checked.error().text);
+  }
+  const auto dropped = drop_privileges(user);
+  if (!dropped) throw std::runtime_error(dropped.error().text);
+  Daemon daemon(config, std::move(policy), std::move(workers), std::move(at), std::move(monitor), descriptors);
+  return daemon.run();
+}
+
+}  // namespace sallyport

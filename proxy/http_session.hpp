@@ -1,0 +1,24 @@
+// Plain HTTP/1: every request of a kept-alive connection is parsed, decided and forwarded by itself.
+#pragma once
+#include "proxy/agent_identity.hpp"
+#include "proxy/session.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace sallyport {
+
+// A connection that is already for one destination (inside CONNECT or SOCKS, or steered here).
+struct HttpBinding {
+  Destination to;
+  NameFrom from = NameFrom::address;
+  std::unique_ptr<ConnectionRecord> record;  // begun, perhaps open
+  std::optional<Connection> upstream;        // where it has been dialled
+};
+
+// The explicit door's HTTP: absolute-form requests and CONNECT. `identity` is what the address says.
+Task<> serve_http_proxy(Session& session, const Identity& identity);
+// HTTP inside a connection that is bound to one destination.
+Task<> serve_http(Session& session, HttpBinding binding);
+
+}  // namespace sallyport

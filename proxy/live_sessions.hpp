@@ -1,0 +1,43 @@
+// The connections a thread serves: what a sweep, a reload and a shutdown need to know of them.
+#pragma once
+#include "net/task.hpp"
+#include "policy/policy.hpp"
+#include "telemetry/event.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <functional>
+#include <list>
+#include <optional>
+
+namespace sallyport {
+
+struct LiveSession {
+  asio::cancellation_signal stop;
+  std::optional<ClosedBy> stopped_by;  // set before `stop` is emitted
+
+  // Set while bytes are relayed.
+  const Clock::time_point* last_active = nullptr;
+  std::function<bool(const Policy&, WallClock::time_point)> still_allowed;
+  std::function<void()> report_traffic;
+};
+
+// Used by its thread alone.
+class LiveSessions {
+ public:
+  using Place = std::list<LiveSession>::iterator;
+  Place add() { return sessions_.emplace(sessions_.end()); }
+  void remove(Place place) { sessions_.erase(place); }
+  std::size_t size() const { return sessions_.size(); }
+
+  // Ends what has been quiet for longer than `idle`, and what the policy no longer allows.
+  void sweep(const Policy& policy, Clock::time_point now, WallClock::time_point wall, Clock::duration idle);
+  void report_traffic();
+  void stop_all(ClosedBy why);
+
+ private:
+  static void end(LiveSession& session, ClosedBy why);
+  std::list<LiveSession> sessions_;
+};
+
+}  // namespace sallyport

@@ -1,0 +1,108 @@
+#include "proxy/policy_command.hpp"
+
+#include "policy/policy.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+namespace sallyport {
+namespace {
+
+struct Options {
+  std::string file, url, agent = "default", method;
+  bool strict = false;
+};
+
+std::shared_ptr<const Policy> load(const std::string& file) {
+  auto policy = Policy::load(file);
+  if (policy) return *policy;
+  for (const auto& complaint : policy.error()) std::cerr << complaint.text << '\n';
+  return nullptr;
+}
+
+int check(const Options& options) {
+  const auto policy = load(options.file);
+  if (!policy) return 1;
+  for (const auto& warning : policy->warnings()) std::cerr << warning.text << '\n';
+  if (options.strict && !policy->warnings().empty()) return 1;
+  std::cout << options.file << ": good\n";
+  return 0;
+}
+
+int test(const Options& options) {
+  const auto policy = load(options.file);
+  if (!policy) return 1;
+  const auto results = policy->run_tests(WallClock::now());
+  std::size_t failed = 0;
+  for (const auto& result : results) {
+    if (result.passed) continue;
+    ++failed;
+    std::cout << result.where << ": " << result.what << ": failed: " << result.got << '\n';
+  }
+  std::cout << results.size() - failed << " passed, " << failed << " failed\n";
+  return failed == 0 ? 0 : 1;
+}
+
+const char* word(Action action) {
+  return action == Action::allow ? "allow" : action == Action::ask ? "ask" : "deny";
+}
+
+// Without --method, https is asked about as the tunnel it is: the request inside is not seen.
+Query query_for(const Options& options, const Target& target) {
+  Query query{.agent = options.agent,
+              .to = target.to,
+              .spoken = target.spoken,
+              .request = std::nullopt,
+              .ech = false,
+              .now = WallClock::now()};
+  if (!options.method.empty()) {
+    query.request = SeenRequest{options.method, target.path};
+  } else if (target.spoken == Spoken::http) {
+    query.request = SeenRequest{"GET", target.path};
+  }
+  return query;
+}
+
+int explain(const Options& options) {
+  const auto policy = load(options.file);
+  if (!policy) return 1;
+  const auto target = parse_target(options.url);
+  if (!target) {
+    std::cerr << options.url << ": " << target.error().text << '\n';
+    return 2;
+  }
+  const auto explanation = policy->explain(query_for(options, *target));
+  const Verdict& verdict = explanation.verdict;
+  std::cout << word(verdict.action) << "  " << options.agent << " -> " << target->to.text();
+  if (!verdict.rule.empty()) std::cout << "  by " << verdict.rule;
+  std::cout << "\n  " << verdict.reason << '\n';
+  for (const auto& match : explanation.matches)
+    std::cout << (match.won ? "  * " : "    ") << match.rule << ' ' << word(match.action) << ": " << match.why << '\n';
+  return 0;
+}
+
+}  // namespace
+
+void add_policy_command(CLI::App& application, int& exit_status) {
+  auto* command = application.add_subcommand("policy", "Check, test and explain a policy file");
+  command->require_subcommand(1);
+  auto options = std::make_shared<Options>();
+  auto* checking = command->add_subcommand("check", "Is the file good?");
+  checking->add_option("FILE", options->file, "policy.yaml")->required();
+  checking->add_flag("--strict", options->strict, "warnings are errors");
+  checking->callback([options, &exit_status] { exit_status = check(*options); });
+  auto* testing = command->add_subcommand("test", "Run the file's own tests");
+  testing->add_option("FILE", options->file, "policy.yaml")->required();
+  testing->callback([options, &exit_status] { exit_status = test(*options); });
+  auto* explaining = command->add_subcommand("explain", "What would happen to URL, and by which rule?");
+  explaining->add_option("FILE", options->file, "policy.yaml")->required();
+  explaining->add_option("URL", options->url, "https://HOST/PATH, http://…, ssh://HOST or tcp://HOST:PORT")->required();
+  explaining->add_option("--agent", options->agent, "who asks (default: the agent `default`)");
+  explaining->add_option("--method", options->method, "the request's method, where the request is seen");
+  explaining->callback([options, &exit_status] { exit_status = explain(*options); });
+}
+
+}  // namespace sallyport

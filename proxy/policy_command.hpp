@@ -1,0 +1,14 @@
+// `sallyport policy check|test|explain`: what a policy file means, without a daemon.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace sallyport {
+
+// Adds the command to `application`. When it has been run, `exit_status` is 0 done, 1 refused or failed check, 2 wrong
+// usage. `exit_status` must outlive the parsing.
+void add_policy_command(CLI::App& application, int& exit_status);
+
+}  // namespace sallyport

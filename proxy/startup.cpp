@@ -1,0 +1,111 @@
+#include "proxy/startup.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <pwd.h>
+#include <stdexcept>
+#include <unistd.h>
+
+namespace sallyport {
+namespace {
+
+namespace fs = std::filesystem;
+
+asio::ip::tcp::endpoint endpoint_of(const ListenAddress& at) {
+  return {asio::ip::make_address(at.address.text()), at.port};
+}
+
+std::string text_of_endpoint(const asio::ip::tcp::endpoint& at) {
+  const std::string host = at.address().to_string();
+  return (at.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(at.port());
+}
+
+void make_folder(const std::string& path, unsigned mode, const std::string& user) {
+  std::error_code error;
+  const bool made = fs::create_directories(path, error);
+  if (error) throw std::runtime_error("cannot make " + path + ": " + error.message());
+  if (made && chmod(path.c_str(), mode) != 0) throw std::runtime_error("cannot set the mode of " + path);
+  if (user.empty() || geteuid() != 0) return;
+  const passwd* entry = getpwnam(user.c_str());
+  if (!entry) throw std::runtime_error("user: there is no user '" + user + "'; create it with: useradd -r " + user);
+  if (chown(path.c_str(), entry->pw_uid, entry->pw_gid) != 0)
+    throw std::runtime_error("cannot give " + path + " to " + user);
+  // What an earlier start as somebody else left there is needed too.
+  for (const auto& file : fs::directory_iterator(path, error)) {
+    if (file.is_regular_file() && !file.is_symlink())
+      static_cast<void>(lchown(file.path().c_str(), entry->pw_uid, entry->pw_gid));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Policy> first_policy(const Config& config) {
+  std::error_code error;
+  if (config.file.empty() && !fs::exists(config.policy, error)) return Policy::embedded();
+  auto policy = Policy::load(config.policy);
+  if (policy) {
+    for (const auto& warning : (*policy)->warnings()) spdlog::warn("{}", warning.text);
+    return *policy;
+  }
+  std::string all = "the policy cannot be used:";
+  for (const auto& complaint : policy.error()) all += "\n  " + complaint.text;
+  throw std::runtime_error(all);
+}
+
+Listening wanted_listeners(const Config& config) {
+  Listening wanted;
+  for (const auto& at : config.proxy) wanted.proxy.push_back(endpoint_of(at));
+  for (const auto& at : config.dns_listen) wanted.dns.push_back(endpoint_of(at));
+  for (const auto& door : config.transparent) wanted.transparent.emplace_back(endpoint_of(door.at), door.steering);
+  return wanted;
+}
+
+GatewayPlan gateway_plan(const Config& config, const Listening& at) {
+  GatewayPlan plan;
+  plan.interfaces = config.gateway.interfaces;
+  plan.agents = config.gateway.agents;
+  if (!at.transparent.empty()) {
+    plan.transparent_port = at.transparent.front().first.port();
+    plan.steering = at.transparent.front().second;
+  }
+  if (!at.dns.empty()) plan.dns_port = at.dns.front().port();
+  for (const auto& endpoint : at.proxy) {
+    if (!endpoint.address().is_loopback()) plan.host_ports.push_back(endpoint.port());
+  }
+  return plan;
+}
+
+std::string user_to_become(const Config& config) {
+  if (geteuid() != 0 || !config.user.empty()) return config.user;
+  if (getpwnam("sallyport")) return "sallyport";
+  if (!getpwnam("nobody")) throw std::runtime_error("user: name one to become, or create it: useradd -r sallyport");
+  spdlog::info("there is no user sallyport: running as nobody (create it with: useradd -r sallyport)");
+  return "nobody";
+}
+
+void make_folders(const Config& config, const std::string& user) {
+  make_folder(config.data, 0700, user);
+  const std::string log_folder = fs::path(config.audit.path).parent_path().string();
+  if (log_folder != config.data) make_folder(log_folder, 0750, user);
+}
+
+std::string banner(const Config& config, const Listening& at, const Policy& policy) {
+  std::string text = "Sallyport " SALLYPORT_VERSION " is guarding.\n";
+  for (const auto& endpoint : at.proxy)
+    text += "  proxy        " + text_of_endpoint(endpoint) + " (HTTP and SOCKS)   try: curl -x http://" +
+            text_of_endpoint(endpoint) + " http://example.com/\n";
+  for (const auto& [endpoint, steering] : at.transparent)
+    text += "  transparent  " + text_of_endpoint(endpoint) +
+            (steering == Steering::redirect ? " (nftables redirect)\n" : " (nftables tproxy)\n");
+  for (const auto& endpoint : at.dns) text += "  dns          " + text_of_endpoint(endpoint) + " (UDP and TCP)\n";
+  std::error_code error;
+  const bool there = policy.files().size() > 0 && fs::exists(config.policy, error);
+  text += "  policy       " + config.policy +
+          (there ? " (edit it: changes apply at once)\n" : " (not there yet: nothing is allowed until you write it)\n");
+  text += "  log          " + config.audit.path + "\n";
+  return text;
+}
+
+}  // namespace sallyport

@@ -1,0 +1,215 @@
+#include "proxy/worker.hpp"
+
+#include "proxy/doors.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+namespace sallyport {
+namespace {
+
+Address address_of(const asio::ip::address& address) {
+  const auto parsed = Address::parse(address.to_string());
+  // A socket's own address always parses, but for a zone; then only its bytes count.
+  if (parsed) return parsed->unmapped();
+  return Address::v6(address.to_v6().to_bytes());
+}
+
+DnsEvent to_event(dns::QueryRecord record, const std::string& policy_uid) {
+  DnsEvent event;
+  event.origin.time = record.time;
+  event.origin.correlation = std::move(record.correlation);
+  event.origin.agent = std::move(record.agent);
+  event.origin.door = Door::dns;
+  event.origin.source = record.source;
+  event.origin.source_port = record.source_port;
+  event.origin.host = record.name;
+  event.origin.policy_uid = policy_uid;
+  Verdict verdict;
+  verdict.action = record.verdict;
+  verdict.decided_by = record.decided_by;
+  verdict.rule = std::move(record.rule);
+  verdict.reason = record.reason;
+  event.origin.verdict = std::move(verdict);
+  event.name = std::move(record.name);
+  event.type = dns::text_of(record.type);
+  event.rcode = static_cast<int>(record.rcode);
+  event.over_tcp = record.transport == dns::Transport::tcp;
+  for (auto& answer : record.answers) event.answers.push_back(DnsEvent::Answer{event.type, std::move(answer), 0});
+  if (event.rcode != 0) event.status_detail = std::move(record.reason);
+  return event;
+}
+
+}  // namespace
+
+Worker::Worker() : work_(context_.get_executor()) {}
+
+Worker::~Worker() {
+  join();
+}
+
+void Worker::open(Listening& at) {
+  ListenerOptions options;
+  options.reuse_port = ReusePort::yes;
+  for (auto& endpoint : at.proxy) {
+    doors_.proxy.push_back(open_listener(context_, endpoint, options).value());
+    endpoint = doors_.proxy.back().local_endpoint();
+  }
+  for (auto& [endpoint, steering] : at.transparent) {
+    ListenerOptions steered = options;
+    steered.transparent = steering == Steering::tproxy ? Transparent::yes : Transparent::no;
+    if (endpoint.address().is_v6() && endpoint.address().is_unspecified()) steered.v6_only = V6Only::no;
+    doors_.transparent.emplace_back(open_listener(context_, endpoint, steered).value(), steering);
+    endpoint = doors_.transparent.back().first.local_endpoint();
+  }
+}
+
+void Worker::begin(Shared& shared, const Listening& at) {
+  dns::ResolverOptions options;
+  if (!shared.config.dns.upstream.empty()) options.upstream = shared.config.dns.upstream;
+  resolver_ = std::make_unique<dns::Resolver>(context_, options);
+  services_ = std::make_unique<Services>(Services{shared, *resolver_, pipes_, live_});
+  begin_dns(at);
+  for (Acceptor& acceptor : doors_.proxy) {
+    asio::co_spawn(
+        context_,
+        accept_each(acceptor,
+                    [this](Socket socket) { take(std::move(socket), DoorKind::explicit_, Steering::redirect); }),
+        asio::detached);
+  }
+  for (auto& [acceptor, steering] : doors_.transparent) {
+    const Steering how = steering;
+    asio::co_spawn(
+        context_,
+        accept_each(acceptor, [this, how](Socket socket) { take(std::move(socket), DoorKind::transparent, how); }),
+        asio::detached);
+  }
+}
+
+void Worker::begin_dns(const Listening& at) {
+  Shared& shared = services_->shared;
+  dns::Services services{.policy = [&shared] { return shared.policy.current(); },
+                         .leases = shared.leases,
+                         .budget = shared.names,
+                         .given = shared.given,
+                         .resolver = *resolver_,
+                         .record =
+                             [&shared](dns::QueryRecord record) {
+                               const std::string uid = shared.policy.current()->uid();
+                               static_cast<void>(shared.audit.append(to_event(std::move(record), uid)));
+                             }};
+  dns::ServerOptions options;
+  options.answers.mode = shared.config.dns.mode == DnsMode::real ? dns::Mode::real : dns::Mode::synthetic;
+  options.answers.nat64 = shared.config.dns.nat64;
+  dns_ = std::make_unique<dns::Server>(context_, options, std::move(services), [&shared](const Address& source) {
+    const auto policy = shared.policy.current();
+    return identify_by_address(*policy, shared.config, source).plain();
+  });
+  for (const auto& endpoint : at.dns) dns_->listen({endpoint.address(), endpoint.port()});
+}
+
+void Worker::take(Socket socket, DoorKind kind, Steering steering) {
+  const auto place = live_.add();
+  ++open_sessions_;
+  asio::co_spawn(context_, serve(std::move(socket), kind, steering, place),
+                 asio::bind_cancellation_slot(place->stop.slot(), [this, place](const std::exception_ptr& error) {
+                   live_.remove(place);
+                   --open_sessions_;
+                   if (!error) return;
+                   try {
+                     std::rethrow_exception(error);
+                   } catch (const boost::system::system_error& thrown) {
+                     // A session that was ended by the sweep unwinds so; its record says why.
+                     if (thrown.code() != asio::error::operation_aborted)
+                       spdlog::warn("a connection ended in an error: {}", thrown.what());
+                   } catch (const std::exception& thrown) {
+                     spdlog::warn("a connection ended in an error: {}", thrown.what());
+                   }
+                 }));
+}
+
+Task<> Worker::serve(Socket socket, DoorKind kind, Steering steering, LiveSessions::Place place) {
+  Shared& shared = services_->shared;
+  error_code error;
+  const auto remote = socket.remote_endpoint(error);
+  if (error) co_return;
+  Session session{*services_, Connection(std::move(socket)), *place, shared.policy.current(), Origin{}, {}};
+  const Address source = address_of(remote.address());
+  session.origin.door = kind == DoorKind::transparent ? Door::transparent : Door::proxy;
+  session.origin.source = source;
+  session.origin.source_port = remote.port();
+  session.origin.policy_uid = session.policy->uid();
+  const Identity identity = identify_by_address(*session.policy, shared.config, source);
+  // The explicit door may still learn the agent from credentials.
+  session.origin.agent = identity.plain().value_or("unknown");
+  co_await serve_known(session, kind, steering, identity);
+}
+
+Task<> Worker::serve_known(Session& session, DoorKind kind, Steering steering, Identity identity) {
+  Shared& shared = services_->shared;
+  auto permit = shared.admission.admit(session.origin.agent, Clock::now());
+  if (!permit && permit.error() == Admission::Fault::rate) {
+    reset(session.client.socket);  // counted, and told of in one collective record
+    co_return;
+  }
+  std::optional<Refusal> refusal;
+  if (!permit) {
+    refusal = denied_by(DecidedBy::limit, sentence(permit.error()));
+  } else if (kind == DoorKind::transparent && !identity.plain()) {
+    refusal = denied_by(DecidedBy::guard, "this address belongs to no agent, and unknown agents are not served here");
+  } else if (!shared.guarding.load()) {
+    refusal = denied_by(DecidedBy::guard, "interception is not in force, so nothing new is let out");
+  }
+  if (refusal) {
+    ConnectionRecord record(shared.audit, session.origin);
+    record.origin.correlation = new_correlation();
+    co_await refuse(session, record, std::move(*refusal), nullptr, Voice::raw, Spoken::pending);
+    co_return;
+  }
+  session.permit = std::move(*permit);
+  if (kind == DoorKind::transparent) {
+    co_await serve_transparent(session, steering);
+  } else {
+    co_await serve_explicit(session, identity);
+  }
+}
+
+void Worker::run_in_thread() {
+  thread_ = std::thread([this] { context_.run(); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::sweep(std::shared_ptr<const Policy> policy) {
+  asio::post(context_, [this, policy = std::move(policy)] {
+    live_.sweep(*policy, Clock::now(), WallClock::now(), services_->shared.config.timeouts.idle);
+  });
+}
+
+void Worker::report_traffic() {
+  asio::post(context_, [this] { live_.report_traffic(); });
+}
+
+void Worker::stop_accepting() {
+  asio::post(context_, [this] {
+    error_code ignored;
+    for (Acceptor& acceptor : doors_.proxy) acceptor.close(ignored);
+    for (auto& door : doors_.transparent) door.first.close(ignored);
+    if (dns_) dns_->stop();
+  });
+}
+
+void Worker::stop_sessions(ClosedBy why) {
+  asio::post(context_, [this, why] { live_.stop_all(why); });
+}
+
+void Worker::finish() {
+  asio::post(context_, [this] { work_.reset(); });
+}
+
+}  // namespace sallyport
