@@ -93,7 +93,8 @@ class Policy {
   // Explicit-proxy credentials: true where agent `name` has a token and `token` is it (constant time).
   bool token_matches(std::string_view name, std::string_view token) const;
 
-  // SHA-256 of the policy file's bytes and of its lists', lower-case hex.
+  // SHA-256 of the policy file's bytes followed by its lists' in the order of first mention (`cat policy.yaml
+  // list.txt | sha256sum`), and by its boundary's uid; lower-case hex.
   const std::string& uid() const;
   // The files this snapshot was read from: the policy, lists, token files. All are watched.
   const std::vector<std::string>& files() const;
@@ -120,9 +121,12 @@ class Policy {
   // What this agent may reach, a line a rule, for people.
   std::vector<std::string> describe(std::string_view agent) const;
 
- private:
+  // For the files of this room: policy_impl.hpp.
   struct Impl;
   explicit Policy(std::unique_ptr<const Impl> impl);
+  const Impl& impl() const { return *impl_; }
+
+ private:
   std::unique_ptr<const Impl> impl_;
 };
 

@@ -1,0 +1,62 @@
+// What the loaders of policy.yaml share: where complaints go, which files were read.
+#pragma once
+#include "policy/name_set.hpp"
+#include "policy/result.hpp"
+#include "policy/sha256.hpp"
+#include "policy/yaml.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sallyport {
+
+class LoadContext {
+ public:
+  // `file` stands in complaints; relative files are looked for in `directory`.
+  LoadContext(std::string file, std::string directory) : file_(std::move(file)), directory_(std::move(directory)) {}
+
+  void error(const YamlNode& at, const std::string& text) { add_error(complain(file_, at, text)); }
+  void add_error(Complaint complaint);
+  void warn(const YamlNode& at, const std::string& text) { warnings.push_back(complain(file_, at, text)); }
+
+  // Complains of every key that is not `known`, with the nearest; false where `map` is no map at all.
+  bool check_keys(const YamlNode& map, const std::string& what, const std::vector<std::string_view>& known);
+  // A word or a number as text; complains of everything else with "expected …".
+  std::optional<std::string> text(const YamlNode& node, const std::string& expected);
+  std::optional<bool> boolean(const YamlNode& node);
+  std::optional<std::uint64_t> number(const YamlNode& node, std::uint64_t min, std::uint64_t max);
+  // A list's items, or the one scalar that stands for a list of one.
+  static std::vector<const YamlNode*> items(const YamlNode& node);
+
+  // ", did you mean "x"?" or nothing.
+  static std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& known);
+
+  std::string full_path(const std::string& path) const;
+  // "policy.yaml:12", as records name a rule.
+  std::string where(const YamlNode& at) const;
+  void watch(const std::string& path);
+  // A list file, read once; null after a complaint.
+  std::shared_ptr<const NameSet> list(const YamlNode& at, const std::string& path, NameListUse use);
+
+  const std::string& file() const { return file_; }
+  bool failed() const { return !errors_.empty(); }
+  std::vector<Complaint> take_errors() { return std::move(errors_); }
+
+  std::vector<Complaint> warnings;
+  std::vector<std::string> files;
+  Sha256 hash;
+
+ private:
+  std::string file_, directory_;
+  std::vector<Complaint> errors_;
+  std::set<std::string> said_;
+  std::map<std::string, std::string> bytes_;
+  std::map<std::pair<std::string, NameListUse>, std::shared_ptr<const NameSet>> lists_;
+};
+
+}  // namespace sallyport

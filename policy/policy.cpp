@@ -1,0 +1,189 @@
+// The decision. DESIGN section 5: deny beats ask beats allow, whatever the order.
+#include "policy/policy.hpp"
+
+#include "policy/combine.hpp"
+#include "policy/policy_impl.hpp"
+
+#include <algorithm>
+
+namespace sallyport {
+namespace {
+
+// What the rules that match add up to.
+struct Tally {
+  Action action = Action::allow;
+  const Rule* winner = nullptr;
+  bool by_ech = false;  // the winner is an allow or ask that says `ech: deny`
+  bool must_identify = false;
+  bool tcp = false;
+  Hit hit = Hit::none;
+  bool budget_for_any = false;
+  bool has_expiry = true;
+  Verdict verdict;
+};
+
+void add_permitting(Tally& tally, const Rule& rule, Hit hit) {
+  Verdict& verdict = tally.verdict;
+  tighten(verdict.limits, rule.limits);
+  tally.hit = std::max(tally.hit, hit);
+  tally.budget_for_any = tally.budget_for_any || rule.limits.names;
+  tally.tcp = tally.tcp || rule.protocol == Protocol::tcp;
+  verdict.ssh = verdict.ssh || rule.protocol == Protocol::ssh;
+  verdict.private_ok = verdict.private_ok || rule.private_ok;
+  if (!rule.expires) tally.has_expiry = false;
+  if (rule.expires && tally.has_expiry) {
+    verdict.expires = std::max(verdict.expires.value_or(*rule.expires), *rule.expires);
+  }
+}
+
+void add(Tally& tally, const Rule& rule, const Query& query) {
+  const HostFit fit = fits(rule, query);
+  // Something may still turn up that matters, so the connection has to be looked at.
+  if (fit.fit == Fit::not_yet) tally.must_identify = true;
+  if (fit.fit != Fit::matches) return;
+  if (rule.deny_ech) tally.must_identify = true;
+  const bool by_ech = rule.deny_ech && query.ech;
+  const Action action = by_ech ? Action::deny : rule.action;
+  if (action != Action::deny) add_permitting(tally, rule, fit.hit);
+  if (tally.winner == nullptr || action > tally.action) {
+    tally.action = action;
+    tally.winner = &rule;
+    tally.by_ech = by_ech;
+  }
+}
+
+std::string sentence(const Rule& rule, bool by_ech) {
+  if (by_ech) return "the ClientHello uses ECH, which " + rule.where + " denies";
+  if (!rule.reason.empty()) return rule.reason;
+  switch (rule.action) {
+    case Action::allow:
+      return "allowed by " + rule.where;
+    case Action::ask:
+      return rule.where + " asks a person first";
+    case Action::deny:
+      break;
+  }
+  return "denied by " + rule.where;
+}
+
+Verdict from_rule(Tally tally) {
+  Verdict verdict = tally.action == Action::deny ? Verdict{} : std::move(tally.verdict);
+  verdict.action = tally.action;
+  verdict.decided_by = DecidedBy::rule;
+  verdict.rule = tally.winner->where;
+  verdict.rule_id = tally.winner->id;
+  verdict.reason = sentence(*tally.winner, tally.by_ech);
+  verdict.identify = !tally.tcp || tally.must_identify;
+  verdict.wildcard = tally.hit == Hit::wildcard || (tally.hit == Hit::any && tally.budget_for_any);
+  if (!tally.has_expiry) verdict.expires.reset();
+  return verdict;
+}
+
+Verdict from_default(Action action) {
+  Verdict verdict;
+  verdict.action = action;
+  switch (action) {
+    case Action::allow:
+      verdict.reason = "no rule names this, and the default is allow";
+      break;
+    case Action::ask:
+      verdict.reason = "no rule names this, and the default is to ask a person";
+      break;
+    case Action::deny:
+      verdict.reason = "no rule allows this";
+      break;
+  }
+  return verdict;
+}
+
+Verdict decide_alone(const Policy::Impl& policy, const Query& query) {
+  Tally tally;
+  policy.for_each_rule(query.agent, [&](const Rule& rule) { add(tally, rule, query); });
+  return tally.winner != nullptr ? from_rule(std::move(tally)) : from_default(policy.default_for(query.agent));
+}
+
+// Between two of these ports nothing in the policy changes.
+void collect_ports(const Policy::Impl& policy, std::string_view agent, const Host& host,
+                   std::vector<std::uint16_t>& ports) {
+  policy.for_each_rule(agent, [&](const Rule& rule) {
+    if (rule.names(host) == Hit::none) return;
+    for (const PortRange& range : rule.ports) {
+      ports.push_back(range.first);
+      if (range.last < 65535) ports.push_back(static_cast<std::uint16_t>(range.last + 1));
+    }
+  });
+  if (policy.boundary) collect_ports(policy.boundary->impl(), agent, host, ports);
+}
+
+}  // namespace
+
+const AgentPolicy* Policy::Impl::agent(std::string_view name) const {
+  const auto found = agents.find(name);
+  return found == agents.end() ? nullptr : &found->second;
+}
+
+Action Policy::Impl::default_for(std::string_view agent_name) const {
+  const AgentPolicy* found = agent(agent_name);
+  return found != nullptr && found->default_action ? *found->default_action : default_action;
+}
+
+Policy::Policy(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+Policy::~Policy() = default;
+
+Verdict Policy::decide(const Query& query) const {
+  Verdict mine = decide_alone(*impl_, query);
+  return impl_->boundary ? stricter(std::move(mine), impl_->boundary->decide(query)) : mine;
+}
+
+Verdict Policy::reachable(std::string_view agent, const HostName& name, WallClock::time_point now) const {
+  Destination to{name, 443};
+  std::vector<std::uint16_t> ports{443, 80, 81, 444, 1};
+  collect_ports(*impl_, agent, to.host, ports);
+  std::sort(ports.begin() + 1, ports.end());
+  ports.erase(std::unique(ports.begin() + 1, ports.end()), ports.end());
+  Verdict best;
+  for (const std::uint16_t port : ports) {
+    to.port = port;
+    const Query query{agent, to, Spoken::pending, std::nullopt, false, now};
+    Verdict verdict = decide(query);
+    if (port == ports.front() || verdict.action < best.action) best = std::move(verdict);
+    if (best.action == Action::allow) break;
+  }
+  return best;
+}
+
+std::optional<std::string> Policy::agent_of(const Address& source) const {
+  const Address address = source.unmapped();
+  const std::string* best = nullptr;
+  unsigned best_length = 0;
+  for (const auto& [name, agent] : impl_->agents) {
+    for (const Cidr& block : agent.from) {
+      if (!block.contains(address) || (best != nullptr && block.length() <= best_length)) continue;
+      best = &name;
+      best_length = block.length();
+    }
+  }
+  return best != nullptr ? std::optional(*best) : std::nullopt;
+}
+
+bool Policy::has_agent(std::string_view name) const {
+  return impl_->agent(name) != nullptr;
+}
+
+bool Policy::token_matches(std::string_view name, std::string_view token) const {
+  const AgentPolicy* agent = impl_->agent(name);
+  const Sha256Digest given = sha256(token);
+  return agent != nullptr && agent->token && equal_in_constant_time(given, *agent->token);
+}
+
+const std::string& Policy::uid() const {
+  return impl_->uid;
+}
+const std::vector<std::string>& Policy::files() const {
+  return impl_->files;
+}
+const std::vector<Complaint>& Policy::warnings() const {
+  return impl_->warnings;
+}
+
+}  // namespace sallyport

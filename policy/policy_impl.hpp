@@ -1,0 +1,56 @@
+// What a Policy holds: private to this room.
+#pragma once
+#include "policy/policy.hpp"
+#include "policy/rule.hpp"
+#include "policy/sha256.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sallyport {
+
+struct AgentPolicy {
+  std::vector<Cidr> from;
+  std::optional<Sha256Digest> token;  // never the token itself
+  std::optional<Action> default_action;
+  std::string default_where;
+  std::vector<Rule> rules;
+};
+
+struct PolicyTest {
+  std::string where;
+  std::string agent = "default";
+  std::string to, method = "GET";
+  std::optional<Target> target;  // always there after load
+  Action expect = Action::deny;
+};
+
+struct Policy::Impl {
+  Action default_action = Action::ask;
+  std::vector<Rule> rules;
+  std::map<std::string, AgentPolicy, std::less<>> agents;
+  std::vector<PolicyTest> tests;
+  std::shared_ptr<const Policy> boundary;
+  std::string uid;
+  std::vector<std::string> files;
+  std::vector<Complaint> warnings;
+
+  const AgentPolicy* agent(std::string_view name) const;
+  Action default_for(std::string_view agent_name) const;
+  // The agent's own rules and the common ones are one set.
+  template <class Visit>
+  void for_each_rule(std::string_view agent_name, Visit visit) const {
+    if (const AgentPolicy* found = agent(agent_name)) {
+      for (const Rule& rule : found->rules) visit(rule);
+    }
+    for (const Rule& rule : rules) visit(rule);
+  }
+};
+
+// Rules that can never decide anything: warnings, "file:line:column: …".
+std::vector<Complaint> lint_rules(const Policy::Impl& policy, const std::string& file, WallClock::time_point now);
+
+}  // namespace sallyport

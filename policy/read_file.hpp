@@ -1,0 +1,12 @@
+// The only I/O of this room: policy, list and token files at load.
+#pragma once
+#include "policy/result.hpp"
+
+#include <string>
+
+namespace sallyport {
+
+// The whole file, at most 1 GiB. Complaints: "cannot read PATH: why".
+Outcome<std::string> read_file(const std::string& path);
+
+}  // namespace sallyport
