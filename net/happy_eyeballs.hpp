@@ -10,7 +10,7 @@ namespace sallyport {
 struct ConnectOptions {
   Clock::duration attempt_delay = std::chrono::milliseconds(250);  // before the next address gets its turn
   Clock::duration limit = std::chrono::seconds(10);                // for all attempts together
-  std::function<error_code(int descriptor)> before_connect;        // SO_MARK and the like; an error fails the attempt
+  std::function<error_code(int descriptor)> before_connect = {};   // SO_MARK and the like; an error fails the attempt
 };
 
 inline constexpr std::size_t max_connect_attempts = 8;

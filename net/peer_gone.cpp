@@ -38,9 +38,9 @@ struct PeerWatch::State : std::enable_shared_from_this<State> {
     listening = true;
     epoll.async_wait(Descriptor::wait_read, [self = shared_from_this()](error_code error) {
       self->listening = false;
-      if (error) return;
-      self->wake();
-      self->listen();
+      if (!error) self->wake();
+      // Also after an error: a new wait may have come between the cancellation and this call.
+      if (self->epoll.is_open()) self->listen();
     });
   }
 
