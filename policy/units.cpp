@@ -80,7 +80,7 @@ Outcome<std::chrono::milliseconds> parse_duration(std::string_view text) {
 std::string nearest(std::string_view word, const std::vector<std::string_view>& known) {
   if (word.size() > 64) return {};
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t best_distance = std::max<std::size_t>(1, (word.size() + 2) / 3) + 1;
   for (const std::string_view candidate : known) {
     const std::size_t steps = distance(word, candidate);
     if (steps < best_distance) {
