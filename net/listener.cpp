@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sstream>
 #include <stdexcept>
 #include <unistd.h>
 #include <utility>
@@ -41,9 +42,9 @@ error_code system_error_code(int number) {
 }
 
 std::string text_of(const tcp::endpoint& endpoint) {
-  const std::string host = endpoint.address().to_string();
-  const std::string port = ":" + std::to_string(endpoint.port());
-  return endpoint.address().is_v6() ? "[" + host + "]" + port : host + port;
+  std::ostringstream text;
+  text << endpoint;
+  return text.str();
 }
 
 std::string advice(int error) {

@@ -32,9 +32,11 @@ class PipeLease {
 };
 
 struct PipePoolOptions {
-  std::size_t keep = 16;               // idle pipes kept; more are closed when they come back
-  std::size_t lend = 4096;             // pipes lent at one time
-  std::size_t pipe_bytes = 256 << 10;  // asked for; the kernel may give less
+  std::size_t keep = 16;    // idle pipes kept; more are closed when they come back
+  std::size_t lend = 4096;  // pipes lent at one time
+  // Asked for; the kernel may give less. Larger is cheaper (relay_benchmark: 0.39 s of CPU a GiB at 64 KiB, 0.31 at
+  // 256 KiB, 0.24 at 1 MiB, 0.46 copying), but an unprivileged user has 64 MiB for all pipes together.
+  std::size_t pipe_bytes = 256 << 10;
 };
 
 // One per thread, used by that thread alone; outlives its leases. Where SIGPIPE still has its default action it is
