@@ -40,17 +40,21 @@ void load_from(const YamlNode& node, const std::string& name, LoadContext& conte
   }
 }
 
+std::optional<unsigned> hex_value(char c) {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10U;
+  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10U;
+  return std::nullopt;
+}
+
 std::optional<Sha256Digest> digest_from_hex(std::string_view text) {
   if (text.size() != 64) return std::nullopt;
   Sha256Digest digest{};
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::size_t value = std::string_view("0123456789abcdef").find(static_cast<char>(text[i] | 0x20));
-    const bool is_letter = (text[i] >= 'a' && text[i] <= 'f') || (text[i] >= 'A' && text[i] <= 'F');
-    if (value == std::string_view::npos || (value > 9 && !is_letter) ||
-        (value <= 9 && (text[i] < '0' || text[i] > '9'))) {
-      return std::nullopt;
-    }
-    digest[i / 2] = static_cast<std::uint8_t>(digest[i / 2] << 4U | value);
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    const auto high = hex_value(text[2 * i]);
+    const auto low = hex_value(text[2 * i + 1]);
+    if (!high || !low) return std::nullopt;
+    digest[i] = static_cast<std::uint8_t>(*high * 16U + *low);
   }
   return digest;
 }

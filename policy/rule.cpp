@@ -79,7 +79,8 @@ std::string conditions_text(const Rule& rule) {
   std::string text;
   std::vector<std::string> ports;
   for (const PortRange& range : rule.ports) {
-    ports.push_back(std::to_string(range.first) + (range.first == range.last ? "" : "-" + std::to_string(range.last)));
+    std::string& text_of_range = ports.emplace_back(std::to_string(range.first));
+    if (range.first != range.last) text_of_range.append(1, '-').append(std::to_string(range.last));
   }
   append(text, rule.ports.size() == 1 && rule.ports[0].first == rule.ports[0].last ? "port" : "ports", ports);
   if (rule.protocol != Protocol::any) text.append(", protocol ").append(to_text(rule.protocol));
