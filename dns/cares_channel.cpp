@@ -2,8 +2,12 @@
 
 #include <ares.h>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <sys/socket.h>
 #include <sys/time.h>
 
+#include <charconv>
+#include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -46,28 +50,58 @@ ResolveFault fault_of(int status) {
   }
 }
 
-// "2620:fe::fe" as c-ares wants it: in brackets where a port follows.
-std::string server_list(const std::vector<std::string>& upstream) {
-  std::string list;
-  for (const std::string& server : upstream) {
-    const auto colon = server.rfind(':');
-    const auto bracket = server.find(']');
-    const bool bracketed = server.starts_with('[') && bracket != std::string::npos;
-    const bool bare_v6 = !bracketed && colon != server.find(':');
-    const bool has_port = colon != std::string::npos && !bare_v6 && (!bracketed || colon == bracket + 1);
-    const std::string host = bracketed ? server.substr(1, bracket - 1) : has_port ? server.substr(0, colon) : server;
-    if (!Address::parse(host)) {
-      throw std::runtime_error("dns.upstream: '" + server +
-                               "' is no address; write `system`, 9.9.9.9, 9.9.9.9:53 or \"[2620:fe::fe]:53\"");
+struct Upstream {
+  Address address;
+  std::uint16_t port;
+};
+
+// "9.9.9.9", "9.9.9.9:53", "2620:fe::fe", "[2620:fe::fe]:53".
+std::optional<Upstream> parse_upstream(const std::string& text) {
+  constexpr std::uint16_t dns_port = 53;
+  if (const auto bare = Address::parse(text)) return Upstream{*bare, dns_port};
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  std::string host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto address = Address::parse(host);
+  if (!address || address->is_v4() == bracketed) return std::nullopt;
+  Upstream upstream{*address, 0};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, upstream.port);
+  if (error != std::errc() || stop != end || upstream.port == 0) return std::nullopt;
+  return upstream;
+}
+
+// Empty: those of the system.
+std::vector<Upstream> parse_upstreams(const std::vector<std::string>& texts) {
+  std::vector<Upstream> upstreams;
+  for (const std::string& text : texts) {
+    if (text == "system" && texts.size() == 1) break;
+    const auto upstream = parse_upstream(text);
+    if (!upstream) {
+      throw std::runtime_error("dns.upstream: '" + text +
+                               "' is no address; write `system` alone, or 9.9.9.9, 9.9.9.9:53, \"[2620:fe::fe]:53\"");
     }
-    if (!list.empty()) list += ',';
-    list += bracketed || bare_v6 ? '[' + host + ']' : host;
-    if (has_port) list += server.substr(colon);
+    upstreams.push_back(*upstream);
   }
-  return list;
+  return upstreams;
+}
+
+int set_servers(ares_channel channel, const std::vector<Upstream>& upstreams) {
+  std::vector<ares_addr_port_node> nodes(upstreams.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto bytes = upstreams[i].address.bytes();
+    nodes[i].next = i + 1 < nodes.size() ? &nodes[i + 1] : nullptr;
+    nodes[i].family = upstreams[i].address.is_v4() ? AF_INET : AF_INET6;
+    std::memcpy(&nodes[i].addr, bytes.data(), bytes.size());
+    nodes[i].udp_port = nodes[i].tcp_port = upstreams[i].port;
+  }
+  return ares_set_servers_ports(channel, nodes.data());
 }
 
 void start_channel(ares_channel& channel, const ResolverOptions& options, ares_sock_state_cb on_state, void* owner) {
+  const std::vector<Upstream> upstreams = parse_upstreams(options.upstream);
   ares_options settings{};
   // NOSEARCH: a name is what was approved, never with a search domain behind it.
   settings.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
@@ -80,8 +114,8 @@ void start_channel(ares_channel& channel, const ResolverOptions& options, ares_s
   if (const int status = ares_init_options(&channel, &settings, mask); status != ARES_SUCCESS) {
     throw std::runtime_error(std::string("c-ares: ") + ares_strerror(status));
   }
-  if (options.upstream.empty() || options.upstream.front() == "system") return;
-  const int status = ares_set_servers_ports_csv(channel, server_list(options.upstream).c_str());
+  if (upstreams.empty()) return;
+  const int status = set_servers(channel, upstreams);
   if (status != ARES_SUCCESS) {
     ares_destroy(channel);
     throw std::runtime_error(std::string("dns.upstream: ") + ares_strerror(status));

@@ -76,13 +76,18 @@ bool write_all(int descriptor, std::string_view bytes) {
 
 int open_locked(const std::string& file, int flags) {
   const int descriptor = ::open(file.c_str(), flags | O_RDWR | O_CLOEXEC | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-  if (descriptor >= 0 && ::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    const int error = errno;
-    ::close(descriptor);
-    errno = error;
-    return -1;
+  if (descriptor < 0) return -1;
+  struct stat status {};
+  int error = 0;
+  if (::fstat(descriptor, &status) != 0 || ::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    error = errno;
+  } else if (!S_ISREG(status.st_mode)) {
+    error = EINVAL;
   }
-  return descriptor;
+  if (error == 0) return descriptor;
+  ::close(descriptor);
+  errno = error;
+  return -1;
 }
 
 }  // namespace

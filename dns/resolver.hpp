@@ -22,7 +22,7 @@ enum class ResolveFault {
   refused,         // the upstream refused to answer
   server_failure,  // SERVFAIL
   garbage,         // the answer can't be read, or its CNAMEs don't lead anywhere
-  unreachable,     // no upstream could be spoken to
+  unreachable,     // every upstream refused, failed, or could not be spoken to
   overloaded,      // too many look-ups under way
   stopped,         // the resolver has gone
 };
