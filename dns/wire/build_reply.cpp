@@ -139,7 +139,7 @@ Bytes build_reply(const QueryMessage& query, const Reply& reply, std::size_t lim
 Bytes build_problem(const QueryProblem& problem) {
   Bytes out;
   if (problem.drop) return out;
-  auto flags = static_cast<std::uint16_t>(response_flags | problem.opcode << 11U |
+  auto flags = static_cast<std::uint16_t>(response_flags | static_cast<unsigned>(problem.opcode) << 11U |
                                           (static_cast<std::uint16_t>(problem.rcode) & 0x0FU));
   if (problem.recursion_desired) flags |= 0x0100U;
   put_header(out, problem.id, flags, problem.question.has_value());
