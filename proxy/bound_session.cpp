@@ -156,8 +156,7 @@ class BoundSession {
   Task<> serve_identified(Verdict first) {
     const bool web = is_web(attempt_.to.port) && !first.ssh;
     Patience patience{services_.shared.config.timeouts.sniff, std::nullopt};
-    if (!web && !attempt_.to.host.address()) patience.first_byte = server_first_wait;
-    if (!web && attempt_.to.host.address()) patience.first_byte = server_first_wait;
+    if (!web) patience.first_byte = server_first_wait;
     const auto seen = co_await sniff(session_.client, patience);
     if (!seen) co_return co_await turn_away(seen.error());
     attempt_.spoken = seen->spoken;
@@ -256,6 +255,7 @@ class BoundSession {
   }
 
   Task<bool> server_speaks_first() {
+    if (!upstream_->unread().empty()) co_return true;
     auto first = co_await (session_.client.socket.async_wait(asio::socket_base::wait_read, no_throw) ||
                            upstream_->socket.async_wait(asio::socket_base::wait_read, no_throw));
     co_return first.index() == 1;
@@ -269,6 +269,8 @@ class BoundSession {
 
   Task<> download() {
     RelayCounters& counters = record_->counters;
+    const bool early = co_await forward_early_answer();
+    if (!early) co_return;
     const auto end = co_await pump(upstream_->socket, session_.client.socket, services_.pipes, counters.down,
                                    counters.last_active, limits_.download);
     end_direction(end, session_.client.socket);
@@ -345,10 +347,22 @@ class BoundSession {
     };
   }
 
+  // What a parent proxy sent right behind its 2xx.
+  Task<bool> forward_early_answer() {
+    const auto bytes = upstream_->unread();
+    const auto sent = co_await session_.client.write(bytes);
+    record_->counters.down += bytes.size();
+    upstream_->consume(bytes.size());
+    if (!sent) record_->closed(ClosedBy::client);
+    co_return sent.has_value();
+  }
+
   Task<> tunnel() {
     watch();
     const bool sent = co_await forward_unread();
     if (!sent) co_return;
+    const bool answered = co_await forward_early_answer();
+    if (!answered) co_return;
     RelayLimits limits = limits_;
     if (limits.upload) *limits.upload -= record_->counters.up;
     const RelayEnd end =

@@ -237,7 +237,7 @@ class HttpSession {
     }
     attempt_ = attempt;
     watch();
-    const After after = co_await exchange(head, named, verdict, event);
+    const After after = co_await exchange(head, named, event);
     co_return after;
   }
 
@@ -343,7 +343,7 @@ class HttpSession {
 
   // --- forwarding
 
-  Task<After> exchange(const wire::RequestHead& head, Destination named, Verdict verdict, HttpEvent event) {
+  Task<After> exchange(const wire::RequestHead& head, Destination named, HttpEvent event) {
     const auto began = Clock::now();
     const Traffic before{record_->counters.down, record_->counters.up};
     wire::RequestForwarding forwarding;
