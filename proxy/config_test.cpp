@@ -1,0 +1,64 @@
+#include "proxy/config.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sallyport {
+namespace {
+
+std::string complaints(std::string_view text) {
+  const auto config = parse_config(text, "sallyport.yaml");
+  if (config) return "";
+  std::string all;
+  for (const auto& complaint : config.error()) all += complaint.text + "\n";
+  return all;
+}
+
+TEST(Config, EveryKeyHasADefault) {
+  const auto config = parse_config("{}", "sallyport.yaml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->proxy.at(0).text(), "127.0.0.1:3128");
+  EXPECT_EQ(config->dns_listen.at(0).text(), "127.0.0.1:15053");
+  EXPECT_EQ(config->dns.pool4.text(), "198.18.0.0/15");
+  EXPECT_EQ(config->audit.on_failure, OnFailure::block);
+}
+
+TEST(Config, ReadsListsOfListenersAndTheTransparentModes) {
+  const auto config = parse_config(
+      "listen:\n  proxy: [\"127.0.0.1:1\", \"[::1]:2\"]\n  dns: \"[::]:53\"\n"
+      "  transparent: [\"[::]:3\", { address: \"0.0.0.0:4\", mode: tproxy }]\n",
+      "sallyport.yaml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->proxy.at(1).text(), "[::1]:2");
+  EXPECT_EQ(config->transparent.at(0).steering, Steering::redirect);
+  EXPECT_EQ(config->transparent.at(1).steering, Steering::tproxy);
+}
+
+TEST(Config, NamesTheLineOfAnUnknownKeyAndWhatWasMeant) {
+  const std::string said = complaints("timeouts:\n  sniff: 3s\n  idel: 10m\n");
+  EXPECT_NE(said.find("sallyport.yaml:3:3"), std::string::npos) << said;
+  EXPECT_NE(said.find("'idle'"), std::string::npos) << said;
+}
+
+TEST(Config, TellsEveryComplaintAtOnce) {
+  const std::string said =
+      complaints("threads: none\nlimits: { per_agent: many, rate_per_agent: 5 }\nlisten: { proxy: localhost }\n");
+  EXPECT_NE(said.find("threads"), std::string::npos) << said;
+  EXPECT_NE(said.find("per_agent"), std::string::npos) << said;
+  EXPECT_NE(said.find("200/s"), std::string::npos) << said;
+  EXPECT_NE(said.find("ADDRESS:PORT"), std::string::npos) << said;
+}
+
+TEST(Config, RefusesAKeyItCouldNotKeepItsWordOn) {
+  EXPECT_NE(complaints("approvals: { timeout: 3s }\n"), "");
+  EXPECT_NE(complaints("gateway: { check: own }\n"), "");
+  EXPECT_NE(complaints("gateway: { interfaces: [br0] }\nlisten: { dns: \"[::]:1\" }\n"), "");
+}
+
+TEST(Config, F_01_ReadsNoFileThatIsNotThere) {
+  const auto config = load_config("no-such-folder/sallyport.yaml");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().at(0).text.find("no-such-folder/sallyport.yaml"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sallyport
