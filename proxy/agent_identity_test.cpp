@@ -40,7 +40,9 @@ TEST(AgentIdentity, C_06_AWrongCredentialIs407AndAnothersIsRefused) {
   EXPECT_EQ(identify(*rules, unknown, Credentials{"bot", "wrong"}).error().status, 407U);
   EXPECT_EQ(identify(*rules, unknown, Credentials{"other", ""}).error().status, 407U);
   const Identity other{"other", UnknownAgents::deny};
-  EXPECT_EQ(identify(*rules, other, std::nullopt).value(), "other");
+  const auto named = identify(*rules, other, std::nullopt);
+  ASSERT_TRUE(named);
+  EXPECT_EQ(*named, "other");
   EXPECT_FALSE(identify(*rules, other, Credentials{"bot", "wrong"}));
 }
 

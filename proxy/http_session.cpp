@@ -227,7 +227,9 @@ class HttpSession {
     event.origin.verdict = verdict;
     if (verdict.action != Action::allow) {
       const After after = co_await refuse_request(head, event, denied(verdict), named);
-      co_return after;
+      // Whoever says two names on one connection has no further request to be trusted with.
+      if (mismatch && after == After::next_request) co_await say_goodbye(session_);
+      co_return mismatch ? After::close : after;
     }
     auto connected = co_await reach(to, attempt, verdict);
     if (!connected) {
@@ -259,7 +261,7 @@ class HttpSession {
       record_->origin.correlation = new_correlation();
     }
     if (record_->is_open()) return;
-    name_record(*record_, to, bound_ ? bound_from_ : NameFrom::host);
+    name_record(*record_, to, bound_ ? bound_from_ : to.host.address() ? NameFrom::address : NameFrom::host);
     record_->origin.agent = session_.origin.agent;
     record_->origin.verdict = verdict;
     record_->origin.policy_uid = services_.shared.policy.current()->uid();
