@@ -10,7 +10,7 @@ import time
 
 from .world import GATEWAY
 
-PROXY, CONSOLE_WAIT = (GATEWAY, 3128), 20
+PROXY = (GATEWAY, 3128)
 PROXY_URL = f"http://{GATEWAY}:3128"
 
 POLICY = """\
@@ -58,8 +58,7 @@ class Sallyport:
         config = {
             "policy": str(self.policy_file),
             "data": str(self.folder / "data"),
-            "listen": {"proxy": f"{GATEWAY}:3128", "dns": "[::]:15053",
-                       "admin": f"unix:{self.folder}/admin.sock", "console": "127.0.0.1:9180"},
+            "listen": {"proxy": f"{GATEWAY}:3128", "dns": "[::]:15053"},
             "dns": {"upstream": ["93.184.216.53"]},
             "user": "nobody",
             "telemetry": {"audit": {"path": str(self.audit_file)}},
@@ -74,21 +73,27 @@ class Sallyport:
                 config.setdefault(key, {}).update(value)
             else:
                 config[key] = value
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.notify.bind(str(self.folder / "notify"))
+        (self.folder / "notify").chmod(0o777)  # as systemd's is: it is told by nobody in particular
         # JSON is YAML.
         self.config_file.write_text(json.dumps(config, indent=2))
 
     def start(self):
         with open(self.output, "ab") as output:
             self.process = self.world.gateway.start([program(), "serve", "-c", self.config_file], stdout=output,
-                                                    stderr=subprocess.STDOUT)
-        wait_until(self.listening, "the proxy port to open", CONSOLE_WAIT)
+                                                    stderr=subprocess.STDOUT,
+                                                    env={**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")})
+        wait_until(self.ready, "READY=1, as systemd would hear it", seconds=20)
         return self
 
-    def listening(self):
+    def ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"sallyport ended with status {self.process.returncode}:\n{self.said()}")
-        with self.world.gateway.inside(), socket.socket() as probe:
-            return probe.connect_ex(PROXY) == 0
+        try:
+            return b"READY=1" in self.notify.recv(4096)
+        except BlockingIOError:
+            return False
 
     def said(self):
         return self.output.read_text(errors="replace")
@@ -117,6 +122,7 @@ class Sallyport:
                 self.stop()
             except subprocess.TimeoutExpired:
                 self.kill()
+        self.notify.close()
         self.run("gateway", "remove")
 
     # The log.

@@ -33,7 +33,7 @@ def encode_data(kind, value):
 
 
 class NameServer:
-    """Answers from `zone`, {name: [(type, value), …]}. `rounds` gives a name other records at each question for it:
+    """Answers from `zone`, {name: [(type, value), …]}. `rounds` gives a name other A records at each question for them:
     rounds["a.test"] = [[…first…], […second and later…]]. Names in `silent` get no answer, those in `garbage` noise."""
 
     def __init__(self, namespace, address, zone):
@@ -48,18 +48,18 @@ class NameServer:
         for work in (self.serve_udp, self.serve_tcp):
             threading.Thread(target=work, daemon=True).start()
 
-    def records(self, name, count_it):
-        if name in self.rounds:
-            rounds = self.rounds[name]
-            return rounds[0] if len(rounds) == 1 or not count_it else rounds.pop(0)
-        return self.zone.get(name)
+    def records(self, name, kind):
+        rounds = self.rounds.get(name)
+        if not rounds:
+            return self.zone.get(name)
+        return rounds.pop(0) if kind == A and len(rounds) > 1 else rounds[0]
 
     def answer(self, query):
         name, end = decode_name(query, 12)
         kind = struct.unpack_from("!H", query, end)[0]
         with self.lock:
             self.asked.append((name, NAMES.get(kind, str(kind))))
-            records = self.records(name, True)
+            records = self.records(name, kind)
         if name in self.silent:
             return None
         if name in self.garbage:
