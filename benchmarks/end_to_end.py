@@ -145,7 +145,8 @@ def main():
     options.add_argument("--tunnels", type=int, default=2000)
     options.add_argument("--queries", type=int, default=100_000)
     chosen = options.parse_args()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, max(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     world = World()
     try:
         compare(world, chosen)
