@@ -22,6 +22,13 @@ class Packet(typing.NamedTuple):
         return f"{self.protocol} {self.source} -> {self.target} port {self.port}"
 
 
+def is_bare_segment(frame, start):
+    """A TCP segment without payload; padding of short Ethernet frames is not counted as any."""
+    length = struct.unpack_from("!H", frame, 16)[0] + 14 if frame[12:14] == b"\x08\0" else \
+        struct.unpack_from("!H", frame, 18)[0] + 54
+    return length <= start + (frame[start + 12] >> 4) * 4
+
+
 def decode(frame):
     """The packet in an Ethernet frame; None for ARP and what a link sends for its own sake."""
     kind = struct.unpack_from("!H", frame, 12)[0]
@@ -39,6 +46,9 @@ def decode(frame):
         return None
     name = {6: "tcp", 17: "udp", 1: "icmp", ICMPV6: "icmp6"}.get(protocol, str(protocol))
     port = struct.unpack_from("!H", frame, start + 2)[0] if protocol in (6, 17) else 0
+    # A late FIN or ACK of an earlier, allowed connection says nothing about this one: what counts is SYN and payload.
+    if protocol == 6 and not frame[start + 13] & 2 and is_bare_segment(frame, start):
+        return None
     return Packet(name, str(ipaddress.ip_address(source)), str(ipaddress.ip_address(target)), port)
 
 
