@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The story, told by the program itself: `./dev demo`. One machine, no internet; everything is gone at the end."""
+import json
 import os
 import pathlib
 import shlex
-import shutil
 import sys
+import textwrap
 
 from laboratory.clients import Agent
 from laboratory.daemon import PROXY_URL, Sallyport, program, summary
@@ -67,11 +68,14 @@ class Story:
     def tell(self):
         daemon = self.sallyport
         title("1. A policy: one destination allowed, one denied, nobody has decided on the rest")
-        say("".join(f"    {line}\n" for line in POLICY.splitlines()).rstrip("\n"))
+        say(textwrap.indent(POLICY.rstrip(), "    "))
         title("2. Sallyport at the gateway, both doors open")
+        say(paint("36", "gateway$ ") + f"cat {daemon.config_file}")
+        for key, value in json.loads(daemon.config_file.read_text()).items():
+            say(f"    {key}: {json.dumps(value)}")
         say(paint("36", "gateway$ ") + f"sallyport serve -c {daemon.config_file}")
         daemon.start()
-        say("".join(f"    {line}\n" for line in daemon.said().splitlines()).rstrip("\n"))
+        say(textwrap.indent(daemon.said().rstrip(), "    "))
         show("gateway", ["sallyport", "gateway", "print", "--interface", "agents0"],
              shortened(daemon.run("gateway", "print", "--interface", "agents0")))
 
@@ -97,18 +101,21 @@ class Story:
         daemon.wait_for(since, kind="policy")
         self.attempt(steered, [*curl, "https://unknown.test/"], {"kind": "close", "host": "unknown.test"}, True)
 
-        title("6. Is the log whole? And would anyone notice if not?")
-        got = daemon.run("audit", "verify", daemon.audit_file)
-        show("gateway", ["sallyport", "audit", "verify", daemon.audit_file], got)
-        self.passed &= got.returncode == 0
+        title("6. The end, and the log: is it whole? And would anyone notice if not?")
+        say(paint("36", "gateway$ ") + f"kill -TERM {daemon.process.pid}    # it ends, and signs the end of its log")
+        self.passed &= daemon.stop() == 0
+        key = ["--key", daemon.folder / "data" / "audit.pub"]
+        self.verify([*key, daemon.audit_file], 0)
         copy = daemon.folder / "doctored.jsonl"
-        shutil.copy(daemon.audit_file, copy)
-        lines = copy.read_bytes().split(b"\n")
-        copy.write_bytes(b"\n".join(lines[:2] + lines[3:]))
         say(paint("36", "gateway$ ") + f"sed 3d {daemon.audit_file} > {copy}")
-        got = daemon.run("audit", "verify", copy)
-        show("gateway", ["sallyport", "audit", "verify", copy], got)
-        self.passed &= got.returncode == 1
+        lines = daemon.audit_file.read_bytes().split(b"\n")
+        copy.write_bytes(b"\n".join(lines[:2] + lines[3:]))
+        self.verify([*key, copy], 1)
+
+    def verify(self, words, status):
+        got = self.sallyport.run("audit", "verify", *words)
+        show("gateway", ["sallyport", "audit", "verify", *words], got)
+        self.passed &= got.returncode == status
 
 
 def shortened(got, lines=6):
