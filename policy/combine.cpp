@@ -19,6 +19,14 @@ void tighten(RuleLimits& limits, const RuleLimits& others) {
   take_smaller(limits.names, others.names);
 }
 
+std::vector<std::string> answered_within_boundary(std::span<const std::string> answered) {
+  std::vector<std::string> within;
+  for (const std::string& key : answered) {
+    if (key.starts_with(boundary_prefix)) within.push_back(key.substr(boundary_prefix.size()));
+  }
+  return within;
+}
+
 Verdict stricter(Verdict mine, Verdict boundary) {
   if (boundary.action == Action::deny && mine.action != Action::deny) {
     boundary.reason = "the boundary does not let this policy open it: " + boundary.reason;

@@ -80,6 +80,11 @@ void LoadContext::watch(const std::string& path) {
   if (std::find(files.begin(), files.end(), path) == files.end()) files.push_back(path);
 }
 
+std::optional<std::string> LoadContext::other_rule_with_id(const std::string& id, const std::string& here) {
+  const auto [place, is_new] = ids_.emplace(id, here);
+  return is_new ? std::nullopt : std::optional(place->second);
+}
+
 std::shared_ptr<const NameSet> LoadContext::list(const YamlNode& at, const std::string& path, NameListUse use) {
   const std::string full = full_path(path);
   const auto known = lists_.find({full, use});

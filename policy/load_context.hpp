@@ -40,6 +40,8 @@ class LoadContext {
   // "policy.yaml:12", as records name a rule.
   std::string where(const YamlNode& at) const;
   void watch(const std::string& path);
+  // Where this id was first given to a rule; nullopt: here.
+  std::optional<std::string> other_rule_with_id(const std::string& id, const std::string& here);
   // A list file, read once; null after a complaint.
   std::shared_ptr<const NameSet> list(const YamlNode& at, const std::string& path, NameListUse use);
 
@@ -55,7 +57,7 @@ class LoadContext {
   std::string file_, directory_;
   std::vector<Complaint> errors_;
   std::set<std::string> said_;
-  std::map<std::string, std::string> bytes_;
+  std::map<std::string, std::string> bytes_, ids_;
   std::map<std::pair<std::string, NameListUse>, std::shared_ptr<const NameSet>> lists_;
 };
 

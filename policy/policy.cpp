@@ -13,7 +13,8 @@ namespace {
 struct Tally {
   Action action = Action::allow;
   const Rule* winner = nullptr;
-  bool by_ech = false;  // the winner is an allow or ask that says `ech: deny`
+  bool by_ech = false;             // the winner is an allow or ask that says `ech: deny`
+  const Rule* answered = nullptr;  // an ask that a grant has turned into its answer
   bool must_identify = false;
   bool tcp = false;
   Hit hit = Hit::none;
@@ -43,7 +44,11 @@ void add(Tally& tally, const Rule& rule, const Query& query) {
   if (fit.fit != Fit::matches) return;
   if (rule.deny_ech) tally.must_identify = true;
   const bool by_ech = rule.deny_ech && query.ech;
-  const Action action = by_ech ? Action::deny : rule.action;
+  Action action = by_ech ? Action::deny : rule.action;
+  if (action == Action::ask && is_answered(rule.key, query.answered)) {
+    action = Action::allow;
+    if (tally.answered == nullptr) tally.answered = &rule;
+  }
   if (action != Action::deny) add_permitting(tally, rule, fit.hit);
   if (tally.winner == nullptr || action > tally.action) {
     tally.action = action;
@@ -66,28 +71,51 @@ std::string sentence(const Rule& rule, bool by_ech) {
   return "denied by " + rule.where;
 }
 
-Verdict from_rule(Tally tally) {
+// What of the request the question is about: whoever approves one POST has approved no DELETE.
+void add_question(Verdict& verdict, const Rule& rule, const Query& query) {
+  verdict.rule_key = rule.key;
+  if (!query.request || !rule.looks_at_requests()) return;
+  verdict.asks_method = query.request->method;
+  const PathReadings path = read_path(query.request->path);
+  for (const PathPattern& pattern : rule.paths) {
+    if (!pattern.catches(path)) continue;
+    verdict.asks_path = pattern.text();
+    return;
+  }
+}
+
+Verdict from_rule(Tally tally, const Query& query) {
   Verdict verdict = tally.action == Action::deny ? Verdict{} : std::move(tally.verdict);
+  const bool granted = tally.action == Action::allow && tally.answered != nullptr;
+  if (granted) tally.winner = tally.answered;
   verdict.action = tally.action;
-  verdict.decided_by = DecidedBy::rule;
+  verdict.decided_by = granted ? DecidedBy::grant : DecidedBy::rule;
+  if (tally.action == Action::ask) add_question(verdict, *tally.winner, query);
   verdict.rule = tally.winner->where;
   verdict.rule_id = tally.winner->id;
-  verdict.reason = sentence(*tally.winner, tally.by_ech);
+  verdict.reason = granted ? "a grant answers " + tally.winner->where : sentence(*tally.winner, tally.by_ech);
   verdict.identify = !tally.tcp || tally.must_identify;
   verdict.wildcard = tally.hit == Hit::wildcard || (tally.hit == Hit::any && tally.budget_for_any);
   if (!tally.has_expiry) verdict.expires.reset();
   return verdict;
 }
 
-Verdict from_default(Action action) {
+Verdict from_default(Action action, const Query& query) {
   Verdict verdict;
   verdict.action = action;
+  if (action == Action::ask && is_answered(default_key(), query.answered)) {
+    verdict.action = Action::allow;
+    verdict.decided_by = DecidedBy::grant;
+    verdict.reason = "no rule names this, and a grant allows it";
+    return verdict;
+  }
   switch (action) {
     case Action::allow:
       verdict.reason = "no rule names this, and the default is allow";
       break;
     case Action::ask:
       verdict.reason = "no rule names this, and the default is to ask a person";
+      verdict.rule_key = default_key();
       break;
     case Action::deny:
       verdict.reason = "no rule allows this";
@@ -99,7 +127,8 @@ Verdict from_default(Action action) {
 Verdict decide_alone(const Policy::Impl& policy, const Query& query) {
   Tally tally;
   policy.for_each_rule(query.agent, [&](const Rule& rule) { add(tally, rule, query); });
-  return tally.winner != nullptr ? from_rule(std::move(tally)) : from_default(policy.default_for(query.agent));
+  if (tally.winner != nullptr) return from_rule(std::move(tally), query);
+  return from_default(policy.default_for(query.agent), query);
 }
 
 // Between two of these ports nothing in the policy changes.
@@ -132,7 +161,13 @@ Policy::~Policy() = default;
 
 Verdict Policy::decide(const Query& query) const {
   Verdict mine = decide_alone(*impl_, query);
-  return impl_->boundary ? stricter(std::move(mine), impl_->boundary->decide(query)) : mine;
+  if (!impl_->boundary) return mine;
+  const std::vector<std::string> answered = answered_within_boundary(query.answered);
+  Query within = query;
+  within.answered = answered;
+  Verdict boundary = impl_->boundary->decide(within);
+  if (boundary.action == Action::ask) boundary.rule_key.insert(0, boundary_prefix);
+  return stricter(std::move(mine), std::move(boundary));
 }
 
 Verdict Policy::reachable(std::string_view agent, const HostName& name, WallClock::time_point now) const {

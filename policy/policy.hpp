@@ -39,6 +39,8 @@ struct Query {
   std::optional<SeenRequest> request;  // only with Spoken::http, or TLS under inspection
   bool ech = false;                    // a ClientHello with the ECH extension was seen
   WallClock::time_point now;
+  // Verdict::rule_key of the asking rules that a grant has answered with yes, for exactly this destination and request.
+  std::span<const std::string> answered{};
 };
 
 // The strictest of all matching allow rules' limits; absent: unlimited by the policy.
@@ -51,8 +53,12 @@ struct RuleLimits {
 struct Verdict {
   Action action = Action::deny;
   DecidedBy decided_by = DecidedBy::default_;
-  std::string rule;         // "policy.yaml:12" of the winning rule, empty for the default
-  std::string rule_id;      // the rule's `id`, or empty
+  std::string rule;     // "policy.yaml:12" of the winning rule, empty for the default
+  std::string rule_id;  // the rule's `id`, or empty
+  // With `ask`: which rule asks, the same after a reload that leaves the rule as it is (its `id` where it has one,
+  // else a digest of what it says); and what of a request the question is about, where the rule looks at requests.
+  std::string rule_key;
+  std::string asks_method, asks_path;
   std::string reason;       // a plain sentence, always there
   bool identify = true;     // false where the allowing rule says `protocol: tcp`: no identification is asked
   bool ssh = false;         // the allowing rule says `protocol: ssh`: ssh may pass on ports 80 and 443
@@ -78,9 +84,10 @@ class Policy {
 
   // For DNS: the best any port, protocol or request of this name could get. `deny`: NXDOMAIN.
   Verdict reachable(std::string_view agent, const HostName& name, WallClock::time_point now) const;
-  // For DNS types that go upstream ("TXT"): allow by an exact-host allow rule or a rule with `dns: [TYPE]`.
-  Verdict decide_dns(std::string_view agent, const HostName& name, std::string_view type,
-                     WallClock::time_point now) const;
+  // For DNS types that go upstream ("TXT"): allow by an exact-host allow rule or a rule with `dns: [TYPE]`. `answered`:
+  // as in Query.
+  Verdict decide_dns(std::string_view agent, const HostName& name, std::string_view type, WallClock::time_point now,
+                     std::span<const std::string> answered = {}) const;
 
   // The guard (section 8.3): may this allowed destination be reached at `address`? nullopt: yes; else the reason.
   // Applies the special-purpose registries and every `deny` of addresses. `verdict` is what decide() answered.

@@ -28,8 +28,18 @@ void keep_first(const Rule*& place, const Rule& rule) {
   if (place == nullptr) place = &rule;
 }
 
-void consider(Found& found, const Rule& rule, const Host& host, std::string_view type, WallClock::time_point now) {
-  if (rule.is_expired(now)) return;
+// What is asked, and which rules have been answered.
+struct Asked {
+  const Host& host;
+  std::string_view type;
+  WallClock::time_point now;
+  std::span<const std::string> answered;
+};
+
+void consider(Found& found, const Rule& rule, const Asked& asked) {
+  const Host& host = asked.host;
+  const std::string_view type = asked.type;
+  if (rule.is_expired(asked.now)) return;
   const Hit hit = rule.names(host);
   if (hit == Hit::none || rule.except.find(host) != Hit::none) return;
   const bool by_type = std::find(rule.dns.begin(), rule.dns.end(), type) != rule.dns.end();
@@ -39,6 +49,10 @@ void consider(Found& found, const Rule& rule, const Host& host, std::string_view
       if (whole) keep_first(found.deny, rule);
       break;
     case Action::ask:
+      if (is_answered(rule.key, asked.answered)) {
+        keep_first(found.allow, rule);
+        break;
+      }
       keep_first(by_type || whole ? found.ask : found.partly_ask, rule);
       break;
     case Action::allow:
@@ -55,20 +69,20 @@ Verdict answer(Action action, const Rule* rule, std::string reason) {
   verdict.decided_by = DecidedBy::rule;
   verdict.rule = rule->where;
   verdict.rule_id = rule->id;
+  if (action == Action::ask) verdict.rule_key = rule->key;
+  if (action == Action::allow && rule->action == Action::ask) verdict.decided_by = DecidedBy::grant;
   if (!rule->reason.empty()) verdict.reason = rule->reason;
   return verdict;
 }
 
-Verdict decide_alone(Role role, const Policy::Impl& policy, std::string_view agent, const HostName& name,
-                     std::string_view type, WallClock::time_point now) {
+Verdict decide_alone(Role role, const Policy::Impl& policy, std::string_view agent, const Asked& asked) {
   Found found;
-  const Host host(name);
-  policy.for_each_rule(agent, [&](const Rule& rule) { consider(found, rule, host, type, now); });
+  policy.for_each_rule(agent, [&](const Rule& rule) { consider(found, rule, asked); });
   if (role == Role::boundary && found.allow == nullptr) found.allow = found.allow_too_wide;
   if (found.deny != nullptr) return answer(Action::deny, found.deny, "denied by " + found.deny->where);
   if (found.ask != nullptr) return answer(Action::ask, found.ask, found.ask->where + " asks a person first");
   if (found.allow != nullptr) return answer(Action::allow, found.allow, "allowed by " + found.allow->where);
-  const std::string type_text(type);
+  const std::string type_text(asked.type);
   if (found.allow_too_wide != nullptr) {
     return answer(Action::deny, nullptr,
                   "DNS type " + type_text + " needs a rule for the exact host, or one with dns: [" + type_text + "]");
@@ -77,7 +91,14 @@ Verdict decide_alone(Role role, const Policy::Impl& policy, std::string_view age
     return answer(Action::ask, found.partly_ask, found.partly_ask->where + " asks a person first");
   }
   const Action by_default = policy.default_for(agent);
-  if (by_default == Action::ask) return answer(Action::ask, nullptr, "the default is to ask a person");
+  if (by_default == Action::ask) {
+    const bool granted = is_answered(default_key(), asked.answered);
+    Verdict verdict = granted ? answer(Action::allow, nullptr, "no rule names this, and a grant allows it")
+                              : answer(Action::ask, nullptr, "the default is to ask a person");
+    if (granted) verdict.decided_by = DecidedBy::grant;
+    if (!granted) verdict.rule_key = default_key();
+    return verdict;
+  }
   if (by_default == Action::allow && role == Role::boundary) {
     return answer(Action::allow, nullptr, "the boundary's default is allow");
   }
@@ -87,11 +108,15 @@ Verdict decide_alone(Role role, const Policy::Impl& policy, std::string_view age
 }  // namespace
 
 Verdict Policy::decide_dns(std::string_view agent, const HostName& name, std::string_view type,
-                           WallClock::time_point now) const {
-  Verdict mine = sallyport::decide_alone(Role::policy, *impl_, agent, name, type, now);
+                           WallClock::time_point now, std::span<const std::string> answered) const {
+  const Host host(name);
+  Verdict mine = sallyport::decide_alone(Role::policy, *impl_, agent, Asked{host, type, now, answered});
   if (!impl_->boundary) return mine;
-  return stricter(std::move(mine),
-                  sallyport::decide_alone(Role::boundary, impl_->boundary->impl(), agent, name, type, now));
+  const auto within = answered_within_boundary(answered);
+  Verdict boundary =
+      sallyport::decide_alone(Role::boundary, impl_->boundary->impl(), agent, Asked{host, type, now, within});
+  if (boundary.action == Action::ask) boundary.rule_key.insert(0, boundary_prefix);
+  return stricter(std::move(mine), std::move(boundary));
 }
 
 }  // namespace sallyport

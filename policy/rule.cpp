@@ -1,5 +1,7 @@
 #include "policy/rule.hpp"
 
+#include "policy/sha256.hpp"
+
 #include <algorithm>
 
 namespace sallyport {
@@ -73,6 +75,22 @@ HostFit fits(const Rule& rule, const Query& query) {
   if (hit == Hit::none) return {Fit::other_host, hit};
   if (rule.except.find(query.to.host) != Hit::none) return {Fit::excepted, hit};
   return {rule.fits_connection(query), hit};
+}
+
+std::string key_of(const Rule& rule) {
+  if (!rule.id.empty()) return "id:" + rule.id;
+  std::string said(to_text(rule.action));
+  said.append("\n").append(rule.targets.text()).append("\n").append(conditions_text(rule));
+  return "sha256:" + hex(sha256(said));
+}
+
+bool is_answered(const std::string& key, std::span<const std::string> answered) {
+  return std::find(answered.begin(), answered.end(), key) != answered.end();
+}
+
+const std::string& default_key() {
+  static const std::string key = "default";
+  return key;
 }
 
 std::string conditions_text(const Rule& rule) {

@@ -36,6 +36,7 @@ struct Rule {
   std::string where;  // "policy.yaml:12"
   int line = 0, column = 0;
   std::string id, reason;
+  std::string key;  // what a grant knows the rule by, see Verdict::rule_key
   Targets targets, except;
   std::vector<PortRange> ports;  // empty: 80 and 443 for allow and ask, every port for deny
   Protocol protocol = Protocol::any;
@@ -65,6 +66,12 @@ struct HostFit {
   Hit hit = Hit::none;
 };
 HostFit fits(const Rule& rule, const Query& query);
+
+// By its id, else by what it says: who edits a rule is asked again.
+std::string key_of(const Rule& rule);
+bool is_answered(const std::string& key, std::span<const std::string> answered);
+// The key under which a policy's default asks.
+const std::string& default_key();
 
 // "ports 22, protocol ssh", for people; begins with ", " where there is something.
 std::string conditions_text(const Rule& rule);

@@ -39,6 +39,7 @@ class RuleLoader {
     with("id", &RuleLoader::load_id);
     with("reason", &RuleLoader::load_reason);
     check_combinations();
+    rule_.key = key_of(rule_);
     return std::move(rule_);
   }
 
@@ -218,7 +219,12 @@ class RuleLoader {
     if (!rule_.deny_ech) context_.error(node, "expected deny; without the key, ECH is let through and recorded");
   }
 
-  void load_id(const YamlNode& node) { rule_.id = one_line(node, "a short name for the rule"); }
+  void load_id(const YamlNode& node) {
+    rule_.id = one_line(node, "a short name for the rule");
+    // A grant answers the rule it was asked by: two rules of one name would answer for each other.
+    const auto other = rule_.id.empty() ? std::nullopt : context_.other_rule_with_id(rule_.id, rule_.where);
+    if (other) context_.error(node, "the rule at " + *other + " has this id already: each needs one of its own");
+  }
   void load_reason(const YamlNode& node) { rule_.reason = one_line(node, "a sentence"); }
 
   // Ids and reasons reach refusals, headers and logs.
