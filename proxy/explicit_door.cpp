@@ -60,7 +60,8 @@ class SocksSession {
     if (!bound_) co_return;
     BoundTo bound = *bound_;
     bound.correlation = new_correlation();
-    co_await serve_bound(session_, std::move(bound), version5 ? Voice::socks5 : Voice::socks4);
+    const Voice voice = version5 ? Voice::socks5 : Voice::socks4;
+    co_await serve_bound(session_, std::move(bound), voice);
   }
 
  private:
