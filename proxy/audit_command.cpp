@@ -15,7 +15,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> files;
-  std::string key, against;
+  std::string key, against, from;
 };
 
 int run_verify(const Options& options) {
@@ -28,6 +28,13 @@ int run_verify(const Options& options) {
       return 2;
     }
     checks.against = *head;
+  }
+  if (!options.from.empty()) {
+    checks.from = Beginning::parse(options.from);
+    if (!checks.from) {
+      std::cerr << "--from: expected SEQUENCE or SEQUENCE:SHA256, not " << options.from << '\n';
+      return 2;
+    }
   }
   const VerifyReport report = verify(options.files, checks);
   for (const auto& problem : report.problems) std::cout << problem.text << '\n';
@@ -48,6 +55,8 @@ void add_audit_command(CLI::App& application, int& exit_status) {
   verifying->add_option("FILE", options->files, "audit.jsonl and its older files, in any order")->required();
   verifying->add_option("--key", options->key, "data/audit.pub: check the checkpoints' signatures too");
   verifying->add_option("--against", options->against, "SEQUENCE:SHA256 or a file: a head seen earlier must be in it");
+  verifying->add_option("--from", options->from,
+                        "SEQUENCE, or the head SEQUENCE:SHA256 that went before: these files are a part of a log");
   verifying->callback([options, &exit_status] { exit_status = run_verify(*options); });
   auto* schema = command->add_subcommand("schema", "Print the JSON Schema of every line");
   schema->callback([] { std::cout << audit_schema(); });

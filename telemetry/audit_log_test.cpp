@@ -121,7 +121,21 @@ TEST_F(AuditLogTest, RotatesSignsAndRetires) {
   const VerifyReport report = check();
   EXPECT_TRUE(report.whole()) << problems(report);
   EXPECT_GT(report.first_sequence, 1U);
-  EXPECT_NE(text().find("log_retired"), std::string::npos);
+  EXPECT_NE(text().find("\"begins\":" + std::to_string(report.first_sequence)), std::string::npos);
+}
+
+TEST_F(AuditLogTest, L_06_AFileThatWasNotRetiredIsMissed) {
+  options_.rotate_bytes = 20'000;
+  options_.max_total_bytes = 60'000;
+  auto log = open();
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_TRUE(log->append(samples::connection(Activity::refuse)));
+    const bool flushed = i % 10 != 9 || log->flush();
+    EXPECT_TRUE(flushed);
+  }
+  log->stop();
+  std::filesystem::remove(log_files(options_.path).front());
+  EXPECT_FALSE(check().whole());
 }
 
 TEST_F(AuditLogTest, ATornLineIsEndedHashedAndToldOf) {

@@ -131,6 +131,7 @@ struct LifecycleEvent {
   std::string policy_uid;  // with start
   std::string agent;       // with attached and detached
   std::uint64_t lost = 0;
+  std::uint64_t begins = 0;  // with log_retired: the first sequence that stays; 0: not said
 };
 
 // API Activity 6003: a policy was offered and taken or refused.

@@ -6,6 +6,7 @@
 #include "telemetry/verify.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace sallyport {
 namespace {
@@ -137,12 +138,28 @@ bool Journal::rotate() {
 }
 
 bool Journal::retire() {
-  const auto removed = retire_files(options_.path, {options_.keep, options_.max_total_bytes});
-  if (removed.empty()) return true;
-  std::string names;
-  for (const std::string& name : removed) names += (names.empty() ? "" : ", ") + name;
-  const Event event = note(LifecycleEvent::Kind::log_retired, "Older than `keep` or beyond `max_total`: " + names);
-  return write({&event, 1});
+  const auto leaving = files_to_retire(options_.path, {options_.keep, options_.max_total_bytes});
+  if (leaving.empty()) return true;
+  const std::vector<std::string> files = log_files(options_.path);
+  const std::uint64_t next = files.size() > leaving.size() ? first_sequence_of(files[leaving.size()]) : 0;
+  const std::uint64_t begins = next != 0 ? next : head_.sequence + 1;
+  // Where removing fails it is tried again, but told once.
+  if (begins != told_begins_) {
+    std::string names;
+    for (const std::string& file : leaving) {
+      names += (names.empty() ? "" : ", ") + std::filesystem::path(file).filename().string();
+    }
+    auto event = note(LifecycleEvent::Kind::log_retired, "Older than `keep` or beyond `max_total`: " + names);
+    event.begins = begins;
+    const Event record = event;
+    if (!write({&record, 1}) || !checkpoint() || !sync()) return false;
+    told_begins_ = begins;
+  }
+  std::error_code error;
+  for (const std::string& file : leaving) {
+    if (!std::filesystem::remove(file, error)) break;
+  }
+  return true;
 }
 
 bool Journal::recover() {

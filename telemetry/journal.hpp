@@ -29,7 +29,8 @@ class Journal {
   bool wants_rotation() const { return sink_->size() >= rotate_bytes_; }
   // Signs, renames the file to its first sequence, and retires old files.
   bool rotate();
-  // Removes old files, and records that.
+  // Records which old files go and where the log then begins, signs and syncs that, and only then removes them: a
+  // beginning that no record accounts for was cut by someone else.
   bool retire();
   // Makes writing possible again after a failure, if it is: the file whole, in its place, and synced.
   bool recover();
@@ -49,6 +50,7 @@ class Journal {
   Head head_;
   std::uint64_t signed_sequence_ = 0;
   std::uint64_t first_sequence_ = 0;  // of the current file; 0: it is empty
+  std::uint64_t told_begins_ = 0;     // what the last record of a retirement said
   std::uint64_t rotate_bytes_ = 0;
   std::uint64_t bytes_ = 0, lines_ = 0;
 };

@@ -103,7 +103,6 @@ bool LineReader::fill() {
 
 bool LineReader::next() {
   line_.clear();
-  finished_ = false;
   if (failed_) return false;
   while (line_.size() < longest_line) {
     if (at_ == size_ && !fill()) break;
@@ -118,6 +117,7 @@ bool LineReader::next() {
     return finished_ = true;
   }
   if (line_.empty() || failed_) return false;
+  finished_ = false;
   ++number_;
   return true;
 }

@@ -98,6 +98,10 @@ std::optional<LogLine> parse_log_line(std::string_view text) {
   if (out.sequence == 0 || out.prev.size() != no_previous.size()) return std::nullopt;
   const std::string event = text_at(ours, "event");
   out.tells_of_torn = event == "log_torn";
+  out.starts = event == "start";
+  if (event == "log_retired") out.begins = number_at(ours, "begins");
+  // Far beyond any clock, and far from overflow.
+  out.time = std::chrono::milliseconds(std::min<std::uint64_t>(number_at(line, "time"), 1ULL << 52));
   if (event != "checkpoint") return out;
   const json::object* checkpoint = object_at(ours, "checkpoint");
   out.checkpoint = Checkpoint{{number_at(checkpoint, "sequence"), text_at(checkpoint, "sha256")},

@@ -4,6 +4,7 @@
 #include "telemetry/chain.hpp"
 #include "telemetry/event.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -20,6 +21,9 @@ struct LogLine {
   std::string prev;
   std::optional<Checkpoint> checkpoint;
   bool tells_of_torn = false;
+  bool starts = false;               // Sallyport was started
+  std::uint64_t begins = 0;          // files before this sequence were retired; 0: it does not say
+  std::chrono::milliseconds time{};  // since the epoch
 };
 
 // nullopt: not a record of ours, such as a line torn by a crash.
@@ -37,7 +41,7 @@ class LineReader {
   // Without its newline; until the next next().
   std::string_view line() const { return line_; }
   std::uint64_t number() const { return number_; }  // from 1
-  bool finished() const { return finished_; }       // the line had its newline
+  bool finished() const { return finished_; }       // the last line had its newline, or there was none
   bool failed() const { return failed_; }           // could not be opened or read
 
  private:

@@ -71,6 +71,7 @@ std::string line_of(const LifecycleEvent& event, std::uint64_t sequence, std::st
   json.some("status_detail", event.detail).begin("unmapped").begin("sallyport");
   json.word("event", part_of(event.kind).word).some("agent", event.agent, 256);
   if (event.lost != 0) json.count("lost", event.lost);
+  if (event.begins != 0) json.count("begins", event.begins);
   put_end(json, prev);
   return line;
 }

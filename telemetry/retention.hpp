@@ -12,8 +12,8 @@ struct Retention {
   std::uint64_t max_total_bytes = 0;
 };
 
-// Removes the oldest rotated files of the log `current` while they are older than `keep` or all files together are
-// larger than `max_total_bytes`; never the current one. The names of those removed, without their folder.
-std::vector<std::string> retire_files(const std::string& current, const Retention& retention);
+// The oldest rotated files of the log `current`, oldest first, while they are older than `keep` or all files together
+// are larger than `max_total_bytes`; never the current one.
+std::vector<std::string> files_to_retire(const std::string& current, const Retention& retention);
 
 }  // namespace sallyport

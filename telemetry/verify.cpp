@@ -3,6 +3,7 @@
 #include "telemetry/log_line.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 
 namespace sallyport {
@@ -26,6 +27,19 @@ struct Tip {
   bool torn = false;
 };
 
+// Where a log begins that does not begin at 1.
+struct Begin {
+  Place place;
+  std::string prev;
+};
+
+// Lines since the last checkpoint or start.
+struct Unsigned {
+  Place from;
+  std::chrono::milliseconds last{}, activity{};
+  bool said = false;
+};
+
 class Verifier {
  public:
   Verifier(const VerifyOptions& options, std::optional<VerifyingKey> key, VerifyReport& report)
@@ -44,6 +58,9 @@ class Verifier {
   void check(const Place& place, const LogLine& line);
   void say(Kind kind, const Place& place, const std::string& what);
   void miss(std::uint64_t from, std::uint64_t to, const Place& before);
+  void count_unsigned(const Place& place, const LogLine& line);
+  void judge_beginning();
+  void note_signatures();
 
   const VerifyOptions& options_;
   const std::optional<VerifyingKey> key_;
@@ -52,6 +69,9 @@ class Verifier {
   bool untold_ = false;
   std::map<std::uint64_t, Place> missing_;  // the line that should not have come next
   bool against_seen_ = false;
+  Begin begin_;
+  Unsigned unsigned_;
+  std::uint64_t retirement_ = 0, retired_ = 0;  // the last `begins` read; the last that counts
 };
 
 void Verifier::say(Kind kind, const Place& place, const std::string& what) {
@@ -105,11 +125,29 @@ void Verifier::take(Place place, std::string_view text) {
 
 void Verifier::first(const Place& place, const LogLine& line) {
   report_.first_sequence = line.sequence;
-  if (line.sequence != 1) {
-    report_.notes.push_back("begins at sequence " + std::to_string(line.sequence) + ": what was before is not here");
-  } else if (line.prev != no_previous) {
-    say(Kind::changed, place, "the first line names a previous one");
+  if (line.sequence == 1 && line.prev != no_previous) say(Kind::changed, place, "the first line names a previous one");
+  if (line.sequence != 1) begin_ = {place, line.prev};
+}
+
+// Whether it may begin where it does is known at the end: the record that accounts for it comes later.
+void Verifier::judge_beginning() {
+  const Place& place = begin_.place;
+  if (place.sequence == 0) return;
+  const std::string begins = "it begins at sequence " + std::to_string(place.sequence);
+  if (options_.from && place.sequence == options_.from->sequence) {
+    if (!options_.from->prev.empty() && options_.from->prev != begin_.prev) {
+      say(Kind::changed, place, "it does not follow the line that --from names");
+    }
+    return;
   }
+  if (place.sequence <= retired_) {
+    report_.notes.push_back(begins + ": what was before was retired, as a record says");
+    return;
+  }
+  say(Kind::missing, {place.file, place.line, std::max<std::uint64_t>(retired_, 1)},
+      begins + ": what was before is not here, and no " + (key_ ? "signed " : "") +
+          "record says that it was retired; give the older files too, or --from " + std::to_string(place.sequence) +
+          " for a part of a log");
 }
 
 void Verifier::follow(const Place& place, const LogLine& line) {
@@ -158,6 +196,9 @@ void Verifier::miss(std::uint64_t from, std::uint64_t to, const Place& before) {
 }
 
 void Verifier::check(const Place& place, const LogLine& line) {
+  retirement_ = std::max(retirement_, line.begins);
+  if (!key_) retired_ = retirement_;
+  if (key_) count_unsigned(place, line);
   if (!line.checkpoint) return;
   ++report_.checkpoints;
   const Head& head = line.checkpoint->head;
@@ -168,10 +209,40 @@ void Verifier::check(const Place& place, const LogLine& line) {
   if (!key_) return;
   if (key_->verifies(*line.checkpoint)) {
     report_.signed_up_to = std::max(report_.signed_up_to, head.sequence);
+    retired_ = retirement_;
+    unsigned_ = {};
     return;
   }
   say(Kind::signature, place,
       line.checkpoint->key == key_->id() ? "the signature is wrong" : "signed by another key, " + line.checkpoint->key);
+}
+
+void Verifier::count_unsigned(const Place& place, const LogLine& line) {
+  constexpr std::chrono::milliseconds pause = std::chrono::minutes(1);
+  if (line.starts || unsigned_.from.sequence == 0) unsigned_ = {place, line.time, {}, false};
+  const auto passed = std::clamp(line.time - unsigned_.last, std::chrono::milliseconds(0), pause);
+  unsigned_.activity += passed;
+  unsigned_.last = std::max(unsigned_.last, line.time);
+  if (unsigned_.said || unsigned_.activity <= longest_unsigned) return;
+  unsigned_.said = true;
+  say(Kind::signature, unsigned_.from,
+      "no checkpoint signs it, nor what follows up to sequence " + std::to_string(place.sequence) +
+          ", though one is due every minute of activity");
+}
+
+void Verifier::note_signatures() {
+  if (!key_) {
+    if (options_.key_path.empty()) report_.notes.push_back("signatures were not checked: give --key data/audit.pub");
+    return;
+  }
+  if (report_.lines == 0 || report_.checkpoints == 0) {
+    report_.notes.push_back(
+        "not yet signed: the first checkpoint comes within a minute of activity; until then only a "
+        "head seen before (--against) shows that it was not made anew");
+  } else if (report_.head.sequence > report_.signed_up_to + 1) {
+    report_.notes.push_back("signed up to sequence " + std::to_string(report_.signed_up_to) +
+                            "; what follows is not signed yet");
+  }
 }
 
 void Verifier::finish() {
@@ -188,11 +259,8 @@ void Verifier::finish() {
   if (tips_.size() > 1) say(Kind::added, tips_.back().place, "another line has this sequence");
   if (!tips_.empty()) report_.head = {tips_.back().place.sequence, tips_.back().sha256};
   if (untold_) report_.notes.push_back("the last line is no whole record: a crash tore it, or it was cut");
-  if (key_ && report_.lines != 0 && report_.checkpoints == 0) {
-    say(Kind::signature, tips_.back().place, "no checkpoint stands in this log, so no signature vouches for it");
-  }
-  if (!options_.key_path.empty()) return;
-  report_.notes.push_back("signatures were not checked: give --key data/audit.pub");
+  judge_beginning();
+  note_signatures();
 }
 
 void check_against(const Head& against, bool seen, VerifyReport& report, const std::string& file) {
@@ -243,6 +311,14 @@ const char* word_of(VerifyProblem::Kind kind) {
       return "unreadable";
   }
   return "unknown";
+}
+
+std::optional<Beginning> Beginning::parse(std::string_view text) {
+  if (const auto head = Head::parse(text)) return Beginning{head->sequence + 1, head->sha256};
+  Beginning beginning;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), beginning.sequence);
+  if (error != std::errc() || end != text.data() + text.size() || beginning.sequence == 0) return std::nullopt;
+  return beginning;
 }
 
 VerifyReport verify(const std::vector<std::string>& files, const VerifyOptions& options) {

@@ -1,8 +1,25 @@
 // Is the log whole? What `sallyport audit verify` says.
+//
+// What vouches for what:
+// - The chain: each line names the hash of the one before, so no line can change, go, come or move without what follows
+//   being made anew. Anyone who can write the file can make it anew.
+// - A checkpoint is signed with a key that is the daemon's alone: up to there nobody made it anew. One comes within a
+//   minute of activity, at each rotation and at each stop. What stands after the last one is not signed yet, so a log
+//   younger than its first checkpoint is intact and unsigned: that is a note. But checkpoints that were stripped must
+//   not pass for checkpoints that are still to come: where lines go on for more than `longest_unsigned` without one,
+//   that is a finding. It is counted in the lines' own times, pauses of more than a minute taken as one (a laptop
+//   sleeps, a clock is set), and begins anew at each start, since a crash takes the checkpoint with it. A forger
+//   who also writes false times, or who forges the last minutes only, is found by `against` and by nothing else: taking
+//   out checkpoints moves every later number, so a head seen before stands there no more.
+// - A retirement (`log_retired` with `begins`) accounts for a log that does not begin at sequence 1, for everything
+//   before `begins` and nothing after. It is written and signed before the files go, so with a key it counts only under
+//   a good signature. A checkpoint alone says that lines were there, not that they were rightly taken away. For a part
+//   of a log, such as an export, `from` says where it is known to begin.
 #pragma once
 #include "policy/result.hpp"
 #include "telemetry/chain.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,9 +27,22 @@
 
 namespace sallyport {
 
+// More than this of activity without a checkpoint: there were some.
+inline constexpr std::chrono::milliseconds longest_unsigned = std::chrono::minutes(5);
+
+// Where a part of a log begins, for who knows.
+struct Beginning {
+  std::uint64_t sequence = 1;
+  std::string prev;  // the hash of the line before; empty: not known
+
+  // "SEQUENCE", or "SEQUENCE:SHA256", the head of what went before.
+  static std::optional<Beginning> parse(std::string_view text);
+};
+
 struct VerifyOptions {
   std::string key_path;         // data/audit.pub; empty: signatures are not checked, and a note says so
   std::optional<Head> against;  // a head seen later than what should be here: finds a cut tail
+  std::optional<Beginning> from = std::nullopt;  // these files are a part of a log, and this is where it begins
 };
 
 struct VerifyProblem {
