@@ -318,6 +318,7 @@ int serve(const Config& config) {
   }
   const auto dropped = drop_privileges(user);
   if (!dropped) throw std::runtime_error(dropped.error().text);
+  check_access(config, *policy, user);
   Daemon daemon(config, std::move(policy), std::move(workers), std::move(at), std::move(monitor), descriptors);
   return daemon.run();
 }

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <pwd.h>
 #include <stdexcept>
@@ -89,6 +90,17 @@ void make_folders(const Config& config, const std::string& user) {
   make_folder(config.data, 0700, user);
   const std::string log_folder = fs::path(config.audit.path).parent_path().string();
   if (log_folder != config.data) make_folder(log_folder, 0750, user);
+}
+
+void check_access(const Config& config, const Policy& policy, const std::string& user) {
+  const std::string who = user.empty() ? "this user" : "the user " + user + ", which this becomes,";
+  const std::string advice = ": put it elsewhere, as in /etc/sallyport and /var/lib/sallyport, or name another `user:`";
+  if (access(config.data.c_str(), W_OK | X_OK) != 0)
+    throw std::runtime_error(who + " can't write in " + config.data + advice);
+  for (const auto& file : policy.files()) {
+    if (access(file.c_str(), R_OK) != 0 && errno == EACCES)
+      throw std::runtime_error(who + " can't read " + std::string(file) + " when it changes" + advice);
+  }
 }
 
 std::string banner(const Config& config, const Listening& at, const Policy& policy) {

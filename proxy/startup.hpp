@@ -26,6 +26,9 @@ std::string user_to_become(const Config& config);
 // Data and log folders, made and given to `user`.
 void make_folders(const Config& config, const std::string& user);
 
+// Throws where who it has become can't write its data, or can't read the policy's files again when they change.
+void check_access(const Config& config, const Policy& policy, const std::string& user);
+
 // Where it listens, how to point a client at it, where the policy and the log are.
 std::string banner(const Config& config, const Listening& at, const Policy& policy);
 
