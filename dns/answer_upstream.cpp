@@ -77,7 +77,7 @@ Task<Reply> answer_upstream(const Services& services, const AnswerOptions& optio
   const RecordType type = asked.query.question.type;
   const auto name = HostName::parse(asked.query.question.name.text());
   if (!name) co_return negative_reply(Rcode::no_such_name, options.negative_ttl, record);
-  const HostName wanted = *name;
+  const HostName& wanted = *name;
   const Result<RecordAnswer> answer = co_await services.resolver.query(wanted, type);
   if (!answer) co_return failed_reply(answer.error(), options, record);
 
