@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 namespace sallyport {
 namespace {
@@ -83,15 +84,19 @@ TEST(Ocsf, TheSchemaIsInTheBinary) {
 
 // schema_check.py reads what this writes.
 TEST(Samples, AreWritten) {
-  const char* path = std::getenv("SALLYPORT_SAMPLES");
-  if (path == nullptr) GTEST_SKIP() << "SALLYPORT_SAMPLES names no file";
-  const std::string key_path = std::string(path) + ".key";
+  const char* wanted = std::getenv("SALLYPORT_SAMPLES");
+  const std::string path = wanted ? wanted : testing::TempDir() + "sallyport-samples-" + std::to_string(::getpid());
+  const std::string key_path = path + ".key";
   const auto key = SigningKey::open(key_path);
   ASSERT_TRUE(key.has_value());
   std::ofstream out(path);
   std::uint64_t sequence = 0;
   for (const Event& event : samples::all()) out << encode(event, ++sequence, no_previous) << '\n';
   out << encode(key->sign({1, std::string(no_previous)}), WallClock::now(), ++sequence, no_previous) << '\n';
+  out.close();
+  EXPECT_TRUE(out.good());
+  if (wanted) return;
+  for (const std::string& file : {path, key_path, path + ".pub"}) std::filesystem::remove(file);
 }
 
 }  // namespace
