@@ -78,6 +78,7 @@ struct ConnectionEvent {
   std::string status_detail;  // why it failed or was refused, a plain sentence
   std::optional<ClosedBy> closed_by;
   std::optional<std::chrono::milliseconds> held;  // how long it waited in a hold
+  std::optional<std::uint64_t> waiting_bytes;     // with `hold`: what the client had sent by then
   std::uint64_t count = 1;                        // refusals past the rate are one counted record
 };
 
@@ -159,6 +160,8 @@ struct ApiEvent {
   std::string policy_uid;
   bool success = true;
   std::string status_detail;
+  std::string through;                                     // "cli", "console", "decider", …; empty: not known
+  std::optional<std::chrono::milliseconds> decision_time;  // from the question to its answer
 };
 
 using Event = std::variant<ConnectionEvent, HttpEvent, DnsEvent, LifecycleEvent, PolicyEvent, ApiEvent>;

@@ -107,7 +107,8 @@ std::string line_of(const ApiEvent& event, std::uint64_t sequence, std::string_v
   json.some("status_detail", event.status_detail).begin("unmapped").begin("sallyport").word("event", "api");
   json.some("role", event.role, 32).some("agent", event.agent, 256).some("approval", event.approval, 128);
   json.some("grant", event.grant, 128).some("scope", event.scope, 32).some("match", event.match, 32);
-  json.some("note", event.note, 1024);
+  json.some("note", event.note, 1024).some("through", event.through, 32);
+  if (event.decision_time) json.number("decision_ms", event.decision_time->count());
   put_end(json, prev);
   return line;
 }

@@ -122,6 +122,8 @@ inline std::vector<Event> all() {
   api.port = 443;
   api.note = hostile;
   api.grant = "g-1";
+  api.through = hostile;
+  api.decision_time = std::chrono::milliseconds(1234);
   events.emplace_back(api);
   events.emplace_back(ApiEvent{});
   return events;
