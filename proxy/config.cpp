@@ -1,6 +1,9 @@
 #include "proxy/config.hpp"
 
+#include "policy/pattern.hpp"
 #include "policy/yaml.hpp"
+
+#include <boost/beast/core/detail/base64.hpp>
 
 #include <cstdlib>
 #include <filesystem>
@@ -191,6 +194,17 @@ Outcome<std::string> read_first_line(const std::string& path) {
   return line;
 }
 
+// "user:password", as RFC 7617 has it sent.
+Outcome<std::string> read_login(const std::string& path) {
+  const auto line = read_first_line(path);
+  if (!line) return line.error();
+  if (line->find(':') == std::string::npos) return Complaint{"expected USER:PASSWORD in " + path};
+  namespace base64 = boost::beast::detail::base64;
+  std::string encoded(base64::encoded_size(line->size()), '\0');
+  encoded.resize(base64::encode(encoded.data(), line->data(), line->size()));
+  return "Basic " + encoded;
+}
+
 void read_parent(Section& top, const std::string& file, std::optional<ParentProxy>& into) {
   const YamlNode* node = top.get("upstream_proxy");
   if (!node || node->kind == YamlNode::Kind::null) return;
@@ -208,11 +222,14 @@ void read_parent(Section& top, const std::string& file, std::optional<ParentProx
   {
     Section credentials = parent.inside("credentials");
     credentials.value("file", proxy.credentials,
-                      [&](const std::string& path) { return read_first_line(beside(file, path)); });
+                      [&](const std::string& path) { return read_login(beside(file, path)); });
   }
   parent.choice<ParentSend>("send", proxy.send, {{"name", ParentSend::name}, {"address", ParentSend::address}});
   parent.choice<ParentHttp>("http", proxy.http, {{"absolute", ParentHttp::absolute}, {"connect", ParentHttp::connect}});
-  parent.values("except", proxy.except, read_text);
+  parent.values("except", proxy.except, [](const std::string& text) -> Outcome<std::string> {
+    if (const auto pattern = parse_pattern(text); !pattern) return pattern.error();
+    return text;
+  });
   into = std::move(proxy);
 }
 

@@ -41,7 +41,7 @@ enum class ParentSend { name, address };
 enum class ParentHttp { absolute, connect };
 struct ParentProxy {
   Destination at;
-  std::string credentials;  // "user:password" read from the file, sent as Basic; empty: none
+  std::string credentials;  // the value of Proxy-Authorization, from the file's USER:PASSWORD; empty: none
   ParentSend send = ParentSend::name;
   ParentHttp http = ParentHttp::absolute;
   std::vector<std::string> except;  // patterns reached directly

@@ -26,30 +26,11 @@ asio::ip::address to_asio(const Address& address) {
   return asio::ip::address_v6(v6);
 }
 
-bool is_local(const Address& address) {
-  ifaddrs* list = nullptr;
-  // Not knowing is no leave: without the list every address counts as ours.
-  if (getifaddrs(&list) != 0) return true;
-  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, &freeifaddrs);
-  const auto bytes = address.bytes();
-  for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-    if (!entry->ifa_addr) continue;
-    const void* own = nullptr;
-    if (entry->ifa_addr->sa_family == AF_INET && address.is_v4()) {
-      own = &reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr;
-    } else if (entry->ifa_addr->sa_family == AF_INET6 && !address.is_v4()) {
-      own = &reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
-    }
-    if (own && std::equal(bytes.begin(), bytes.end(), static_cast<const std::uint8_t*>(own))) return true;
-  }
-  return false;
-}
-
 // What no rule can open: our own listeners and our own pools.
 std::optional<std::string> never(const Shared& shared, const Address& address, std::uint16_t port) {
   if (shared.leases.in_pool(address)) return "address " + address.text() + " is one of Sallyport's synthetic ones";
   const auto& own = shared.own_ports;
-  if (std::find(own.begin(), own.end(), port) != own.end() && is_local(address))
+  if (std::find(own.begin(), own.end(), port) != own.end() && is_own_address(address))
     return "that is Sallyport's own listener";
   return std::nullopt;
 }
@@ -182,6 +163,25 @@ Task<Result<unsigned>> open_tunnel(Connection& parent, std::string target, std::
 }
 
 }  // namespace
+
+bool is_own_address(const Address& address) {
+  ifaddrs* list = nullptr;
+  // Not knowing is no leave: without the list every address counts as ours.
+  if (getifaddrs(&list) != 0) return true;
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, &freeifaddrs);
+  const auto bytes = address.bytes();
+  for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+    if (!entry->ifa_addr) continue;
+    const void* own = nullptr;
+    if (entry->ifa_addr->sa_family == AF_INET && address.is_v4()) {
+      own = &reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr;
+    } else if (entry->ifa_addr->sa_family == AF_INET6 && !address.is_v4()) {
+      own = &reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
+    }
+    if (own && std::equal(bytes.begin(), bytes.end(), static_cast<const std::uint8_t*>(own))) return true;
+  }
+  return false;
+}
 
 void throw_exception_from_error(const Refusal& refusal, const boost::source_location&) {
   throw std::runtime_error(refusal.detail);

@@ -21,6 +21,9 @@ template <class T>
 using Refused = boost::system::result<T, Refusal>;
 [[noreturn]] void throw_exception_from_error(const Refusal& refusal, const boost::source_location& where);
 
+// An address of this host, as its interfaces are now.
+bool is_own_address(const Address& address);
+
 // Resolves and checks. The first packet about the destination leaves here, so the verdict must stand.
 Task<Refused<Route>> find_route(Services& services, std::shared_ptr<const Policy> policy, Attempt attempt,
                                 Verdict verdict);

@@ -302,7 +302,9 @@ class HttpSession {
     if (!record_->is_open() && !record_->open())
       co_return denied_by(DecidedBy::guard, "the audit log cannot be written");
     by_parent_ = route->by_parent;
-    const bool absolute = by_parent_ && config().parent->http == ParentHttp::absolute;
+    // In absolute form the parent would resolve the name anew.
+    const bool absolute =
+        by_parent_ && config().parent->http == ParentHttp::absolute && config().parent->send == ParentSend::name;
     auto connected =
         co_await connect_route(services_, std::move(*route), absolute ? ParentUse::absolute_form : ParentUse::tunnel);
     if (!connected) {
@@ -498,6 +500,10 @@ class HttpSession {
   }
 
   Task<bool> send_answer(const wire::RequestHead& head, const wire::ResponseHead& answer, bool final) {
+    if (absolute_ && answer.status == 407) {  // a question for us, which the agent must not be asked
+      trouble_ = "the parent proxy does not take the credentials of upstream_proxy";
+      co_return false;
+    }
     const bool reusable = answer.keep_alive && answer.framing.kind != wire::Framing::Kind::until_close;
     const bool keep = final && head.keep_alive && uploaded_ && answer.framing.kind != wire::Framing::Kind::until_close;
     wire::ResponseForwarding forwarding;

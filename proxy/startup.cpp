@@ -112,6 +112,11 @@ std::string banner(const Config& config, const Listening& at, const Policy& poli
     text += "  transparent  " + text_of_endpoint(endpoint) +
             (steering == Steering::redirect ? " (nftables redirect)\n" : " (nftables tproxy)\n");
   for (const auto& endpoint : at.dns) text += "  dns          " + text_of_endpoint(endpoint) + " (UDP and TCP)\n";
+  if (config.parent) {
+    text += "  parent       " + config.parent->at.text() +
+            (config.parent->send == ParentSend::name ? " (it resolves names, so the guard sees names only)\n"
+                                                     : " (it gets addresses that were checked here)\n");
+  }
   std::error_code error;
   const bool there = policy.files().size() > 0 && fs::exists(config.policy, error);
   text += "  policy       " + config.policy +

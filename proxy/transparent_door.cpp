@@ -1,5 +1,6 @@
 #include "net/listener.hpp"
 #include "proxy/bound_session.hpp"
+#include "proxy/connect_guarded.hpp"
 #include "proxy/doors.hpp"
 
 #include <algorithm>
@@ -22,12 +23,13 @@ std::optional<SteeredTo> steered_to(Socket& client, Steering steering, const Sha
     if (!original) return std::nullopt;
     to = *original;
   }
-  // Somebody who dials our listener itself was not steered.
-  const auto& own = shared.own_ports;
-  if (steering == Steering::tproxy && std::find(own.begin(), own.end(), to.port()) != own.end()) return std::nullopt;
   if (steering == Steering::redirect && to == local) return std::nullopt;
   const auto address = Address::parse(to.address().to_string());
   if (!address || to.port() == 0) return std::nullopt;
+  // Somebody who dials our listener itself was not steered.
+  const auto& own = shared.own_ports;
+  const bool own_port = std::find(own.begin(), own.end(), to.port()) != own.end();
+  if (steering == Steering::tproxy && own_port && is_own_address(address->unmapped())) return std::nullopt;
   return SteeredTo{address->unmapped(), to.port()};
 }
 

@@ -49,13 +49,17 @@ def start(world):
     """Starts daemons that end with the file of tests."""
     started = []
 
-    def begin(**settings):
+    def end():
         for earlier in started:
             if earlier.process.poll() is None:
                 earlier.close()
+
+    def begin(**settings):
+        end()
         daemon = Sallyport(world, **settings)
         started.append(daemon)
         return daemon.start()
+    begin.end = end
     yield begin
     for daemon in started:
         daemon.close()

@@ -5,7 +5,7 @@ import ssl
 import struct
 
 from .daemon import PROXY, PROXY_URL
-from .name_server import NAMES, TYPES, decode_name, encode_name
+from .name_server import NAMES, TRUNCATED, TYPES, decode_name, encode_name
 
 DOORS = ("explicit", "gateway")
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "no_proxy", "NO_PROXY")
@@ -44,17 +44,34 @@ class Agent:
         context = ssl.create_default_context(cafile=str(self.ca))
         return context.wrap_socket(stream, server_hostname=name)
 
-    def ask(self, name, kind="A", resolver="9.9.9.9"):
+    def ask(self, name, kind="A", resolver="9.9.9.9", source=None):
         """One question to any resolver; in front of the gateway's door it is Sallyport that answers."""
-        query = struct.pack("!HHHHHH", 4711, 0x0100, 1, 0, 0, 1) + encode_name(name) + struct.pack("!HH", TYPES[kind], 1)
-        query += struct.pack("!BHHIH", 0, 41, 1232, 0, 0)
+        return Answer(self.exchange(question(name, kind), resolver, source))
+
+    def exchange(self, query, resolver="9.9.9.9", source=None):
+        """Bytes to a resolver's port 53 and what comes back; a timeout is an error."""
         family = socket.AF_INET6 if ":" in resolver else socket.AF_INET
         with self.world.agent.inside():
             client = socket.socket(family, socket.SOCK_DGRAM)
         with client:
-            client.settimeout(5)
-            client.sendto(query, (resolver, 53))
-            return Answer(client.recv(4096))
+            client.settimeout(15)
+            if source:
+                client.bind((source, 0))
+            client.connect((resolver, 53))  # an answer from any other address is not seen
+            client.send(query)
+            return client.recv(65535)
+
+    def ask_by_tcp(self, name, kind="A", resolver="9.9.9.9"):
+        query = question(name, kind)
+        with self.connect(resolver, 53) as stream, stream.makefile("rb") as reader:
+            stream.sendall(struct.pack("!H", len(query)) + query)
+            return Answer(reader.read(struct.unpack("!H", reader.read(2))[0]))
+
+
+def question(name, kind="A", klass=1):
+    """A query with EDNS, as a stub resolver sends it."""
+    head = struct.pack("!HHHHHH", 4711, 0x0100, 1, 0, 0, 1)
+    return head + encode_name(name) + struct.pack("!HH", TYPES[kind], klass) + struct.pack("!BHHIH", 0, 41, 1232, 0, 0)
 
 
 class Answer:
@@ -63,10 +80,11 @@ class Answer:
     def __init__(self, message):
         _, flags, questions, answers, authorities, additional = struct.unpack_from("!HHHHHH", message)
         self.rcode, self.addresses, self.ede, self.others = flags & 15, [], None, []
+        self.truncated, self.size = bool(flags & TRUNCATED), len(message)
         at = 12
         for _ in range(questions):
             at = skip_name(message, at) + 4
-        for _ in range(answers + authorities + additional):
+        for place in range(answers + authorities + additional):
             at = skip_name(message, at)
             kind, _, _, length = struct.unpack_from("!HHIH", message, at)
             data = message[at + 10:at + 10 + length]
@@ -75,7 +93,7 @@ class Answer:
                 self.addresses.append(socket.inet_ntop(socket.AF_INET if kind == 1 else socket.AF_INET6, data))
             elif kind == 41:
                 self.read_options(data)
-            else:
+            elif place < answers:
                 self.others.append((NAMES.get(kind, str(kind)), data))
 
     def read_options(self, data):

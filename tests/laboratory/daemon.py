@@ -48,7 +48,7 @@ def wait_until(found, what, seconds=10):
 
 
 class Sallyport:
-    def __init__(self, world, policy=POLICY, gateway=False, **changes):
+    def __init__(self, world, policy=POLICY, gateway=False, gateway_check="own", gateway_agents=(), **changes):
         self.world, self.process = world, None
         self.folder = world.folder / f"sallyport-{time.monotonic_ns()}"
         self.folder.mkdir(mode=0o755)
@@ -67,7 +67,7 @@ class Sallyport:
         }
         if gateway:
             config["listen"]["transparent"] = "[::]:15001"
-            config["gateway"] = {"interfaces": ["agents0"], "check": "own"}
+            config["gateway"] = {"interfaces": ["agents0"], "check": gateway_check, "agents": list(gateway_agents)}
         for key, value in changes.items():
             if isinstance(value, dict):
                 config.setdefault(key, {}).update(value)
@@ -110,7 +110,7 @@ class Sallyport:
         """Asks it to end, as systemd would; its exit status."""
         if self.process and self.process.poll() is None:
             self.signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=20) if self.process else None
 
     def kill(self):
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -93,6 +93,8 @@ class Internet:
 
 
 class World:
+    hosts = HOSTS
+
     def __init__(self):
         remove_leftovers()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-lab-"))
@@ -113,6 +115,8 @@ class World:
             for scope in ("all", "default"):
                 namespace.set(f"net.ipv6.conf.{scope}.accept_ra", 0)
                 namespace.set(f"net.ipv6.conf.{scope}.disable_ipv6", 0)
+                # Or an address that goes takes all others of its network with it.
+                namespace.set(f"net.ipv4.conf.{scope}.promote_secondaries", 1)
         self.link(self.agent, "eth0", self.gateway, "agents0")
         self.link(self.gateway, "outside0", self.outside, "wan0")
         self.address(self.agent, "eth0", f"{AGENT}/24", f"{AGENT6}/64")
