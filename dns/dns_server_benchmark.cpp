@@ -14,7 +14,7 @@ void synthetic_answer(benchmark::State& state) {
   NameBudget budget;
   GivenAddresses given;
   Resolver resolver(context, {});
-  const auto policy = Policy::embedded();
+  auto policy = Policy::embedded();
   const Services services{[&] { return policy; }, leases, budget, given, resolver, {}};
   const AnswerOptions options;
   const WireName name = *WireName::from_text("registry.npmjs.org");
