@@ -1,4 +1,5 @@
 """The program under test: configured, started at the gateway, asked about its log, and ended."""
+import contextlib
 import hashlib
 import json
 import os
@@ -48,12 +49,13 @@ def wait_until(found, what, seconds=10):
 
 
 class Sallyport:
-    def __init__(self, world, policy=POLICY, gateway=False, gateway_check="own", gateway_agents=(), **changes):
+    def __init__(self, world, policy=POLICY, gateway=False, gateway_check="own", gateway_agents=(), audit=None, **changes):
         self.world, self.process = world, None
         self.folder = world.folder / f"sallyport-{time.monotonic_ns()}"
         self.folder.mkdir(mode=0o755)
         self.policy_file, self.config_file = self.folder / "policy.yaml", self.folder / "sallyport.yaml"
-        self.audit_file, self.output = self.folder / "log" / "audit.jsonl", self.folder / "output.txt"
+        audit = {"path": str(self.folder / "log" / "audit.jsonl"), **(audit or {})}
+        self.audit_file, self.output = pathlib.Path(audit["path"]), self.folder / "output.txt"
         self.policy_file.write_text(policy)
         config = {
             "policy": str(self.policy_file),
@@ -61,7 +63,7 @@ class Sallyport:
             "listen": {"proxy": f"{GATEWAY}:3128", "dns": "[::]:15053"},
             "dns": {"upstream": ["93.184.216.53"]},
             "user": "nobody",
-            "telemetry": {"audit": {"path": str(self.audit_file)}},
+            "telemetry": {"audit": audit},
             "timeouts": {"sniff": "1s", "connect": "3s", "drain": "3s"},
             "threads": 2,
         }
@@ -136,6 +138,14 @@ class Sallyport:
 
     def events(self, since=0):
         return [json.loads(line) for line in self.lines()[since:]]
+
+    def events_that_parse(self):
+        """All but a line that a crash tore."""
+        good = []
+        for line in self.lines():
+            with contextlib.suppress(ValueError):
+                good.append(json.loads(line))
+        return good
 
     def mark(self):
         return len(self.lines())

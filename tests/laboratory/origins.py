@@ -3,10 +3,12 @@ import base64
 import hashlib
 import http.server
 import json
+import os
 import pathlib
 import socket
 import socketserver
 import ssl
+import subprocess
 import threading
 
 BANNER = b"220 mail.test ready\r\n"
@@ -66,10 +68,12 @@ class Web(http.server.BaseHTTPRequestHandler):
             return b"".join(parts)
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def answer(self, content, kind, status=200):
+    def answer(self, content, kind, status=200, **fields):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in fields.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
@@ -87,6 +91,10 @@ class Web(http.server.BaseHTTPRequestHandler):
             return self.answer(b"x" * int(self.path.split("/")[2]), "application/octet-stream")
         if self.path.startswith("/files/"):
             return self.file()
+        if self.path.startswith("/redirect?"):
+            return self.answer(b"", "text/plain", 302, Location=self.path.split("?", 1)[1])
+        if self.path.startswith("/git/"):
+            return self.git(body)
         return self.answer(json.dumps(seen).encode() + b"\n", "application/json")
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = serve
@@ -97,6 +105,19 @@ class Web(http.server.BaseHTTPRequestHandler):
         if path.is_relative_to(root) and path.is_file():
             return self.answer(path.read_bytes(), "application/octet-stream")
         return self.answer(b"not here\n", "text/plain", 404)
+
+    def git(self, body):
+        """Git's own server side, as a web server runs it."""
+        path, _, query = self.path.removeprefix("/git").partition("?")
+        settings = {**os.environ, "GIT_PROJECT_ROOT": str(self.server.internet.files), "GIT_HTTP_EXPORT_ALL": "1",
+                    "PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": self.command, "REMOTE_USER": "lab",
+                    "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
+                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                    "GIT_PROTOCOL": self.headers.get("Git-Protocol", "")}
+        done = subprocess.run(["git", "http-backend"], input=body, env=settings, capture_output=True, check=True)
+        head, content = done.stdout.split(b"\r\n\r\n", 1)
+        fields = dict(line.decode().split(": ", 1) for line in head.split(b"\r\n"))
+        self.answer(content, fields.get("Content-Type", "text/plain"), int(fields.get("Status", "200").split()[0]))
 
     def upgrade(self):
         accept = hashlib.sha1((self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode())
