@@ -96,14 +96,16 @@ std::optional<Reply> before_upstream(const Step& step, const HostName& name) {
     return denied_by_policy(step, verdict, Rcode::refused);
   }
   if (verdict.action == Action::allow) return over_budget(step, name, verdict);
-  if (step.services.granted && step.services.granted(agent, name, verdict)) {
+  if (step.services.granted && step.services.granted(step.record, name, verdict)) {
     step.record.verdict = Action::allow;
     step.record.decided_by = DecidedBy::grant;
     return std::nullopt;
   }
-  if (step.services.on_ask) step.services.on_ask(agent, name, text_of(step.type()), verdict);
+  step.record.correlation = fresh_correlation();
+  if (step.services.on_ask) step.record.approval = step.services.on_ask(step.record, name, verdict);
   Reply reply = negative_reply(Rcode::refused, step.options.negative_ttl, step.record);
-  reply.error.emplace(ExtendedError::prohibited, "waiting for an approval: " + verdict.reason);
+  const std::string which = step.record.approval.empty() ? "an approval" : "approval " + step.record.approval;
+  reply.error.emplace(ExtendedError::prohibited, "waiting for " + which + ": " + verdict.reason);
   return reply;
 }
 

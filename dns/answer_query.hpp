@@ -28,11 +28,10 @@ struct Services {
   Resolver& resolver;  // of this thread
   std::function<void(QueryRecord)> record;
   // A name that was asked for with a verdict `ask` where no synthetic address can stand in: raise the approval. May be
-  // empty. `type` is "A", "AAAA", "TXT" …
-  std::function<void(const std::string& agent, const HostName& name, const std::string& type, const Verdict& verdict)>
-      on_ask{};
+  // empty. Answers the approval's id, or nothing where there is none.
+  std::function<std::string(const QueryRecord& query, const HostName& name, const Verdict& verdict)> on_ask{};
   // Has an `ask` been granted? May be empty. Only asked in place of on_ask, for types that go upstream.
-  std::function<bool(const std::string& agent, const HostName& name, const Verdict& verdict)> granted{};
+  std::function<bool(const QueryRecord& query, const HostName& name, const Verdict& verdict)> granted{};
   // False where the agent is past its rate: it gets REFUSED and no record. May be empty.
   std::function<bool(const std::string& agent)> admit{};
 };

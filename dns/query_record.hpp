@@ -28,6 +28,7 @@ struct QueryRecord {
   std::string rule;         // "policy.yaml:12", or empty
   std::string reason;       // a plain sentence
   std::string correlation;  // the lease's id, else one of its own
+  std::string approval;     // id of the question it raised, or empty
   std::chrono::microseconds duration{};
 };
 

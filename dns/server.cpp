@@ -25,7 +25,6 @@ using asio::ip::tcp;
 using asio::ip::udp;
 using DatagramSocket = asio::basic_datagram_socket<udp, Executor>;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 constexpr std::size_t largest_query = 4096;
 constexpr int datagrams_at_once = 64;
@@ -83,8 +82,12 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
         agent_of_(std::move(agent_of)),
         sweeper_(context) {}
 
-  SharedDoor new_door(std::optional<std::string> agent) {
-    return std::make_shared<Door>(context_, ++last_door_, std::move(agent));
+  std::uint64_t take(int udp_socket, int tcp_socket, std::optional<std::string> agent) {
+    const auto door = std::make_shared<Door>(context_, ++last_door_, std::move(agent));
+    if (udp_socket >= 0) door->datagrams.assign(family_of(udp_socket) == AF_INET6 ? udp::v6() : udp::v4(), udp_socket);
+    if (tcp_socket >= 0) door->acceptor.assign(family_of(tcp_socket) == AF_INET6 ? tcp::v6() : tcp::v4(), tcp_socket);
+    open(door);
+    return door->id;
   }
 
   void open(const SharedDoor& door) {
@@ -275,41 +278,18 @@ Server::~Server() {
 }
 
 udp::endpoint Server::listen(const udp::endpoint& endpoint) {
-  constexpr int tries = 16;  // a port that is free for TCP may be taken for UDP
-  const auto door = impl_->new_door(std::nullopt);
-  for (int i = 1;; ++i) {
-    door->acceptor.open(endpoint.protocol() == udp::v4() ? tcp::v4() : tcp::v6());
-    door->acceptor.set_option(Acceptor::reuse_address(true));
-    door->acceptor.set_option(ReusePort(true));
-    if (endpoint.protocol() == udp::v6()) {
-      const bool only = !endpoint.address().is_unspecified();
-      door->acceptor.set_option(asio::ip::v6_only(only));
-    }
-    door->acceptor.bind({endpoint.address(), endpoint.port()});
-    const udp::endpoint bound(endpoint.address(), door->acceptor.local_endpoint().port());
-    door->datagrams.open(bound.protocol());
-    door->datagrams.set_option(ReusePort(true));
-    if (endpoint.protocol() == udp::v6()) {
-      door->datagrams.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()));
-    }
-    error_code error;
-    door->datagrams.bind(bound, error);
-    if (!error) {
-      door->acceptor.listen();
-      impl_->open(door);
-      return bound;
-    }
-    door->close();
-    if (endpoint.port() != 0 || i == tries) throw boost::system::system_error(error, "listen.dns");
-  }
+  auto sockets = ListeningSockets::open(endpoint);
+  const udp::endpoint at = sockets.at();
+  listen(std::move(sockets));
+  return at;
+}
+
+void Server::listen(ListeningSockets sockets) {
+  impl_->take(sockets.take_datagrams(), sockets.take_stream(), std::nullopt);
 }
 
 std::uint64_t Server::adopt(int udp_socket, int tcp_socket, std::string agent) {
-  const auto door = impl_->new_door(std::move(agent));
-  if (udp_socket >= 0) door->datagrams.assign(family_of(udp_socket) == AF_INET6 ? udp::v6() : udp::v4(), udp_socket);
-  if (tcp_socket >= 0) door->acceptor.assign(family_of(tcp_socket) == AF_INET6 ? tcp::v6() : tcp::v4(), tcp_socket);
-  impl_->open(door);
-  return door->id;
+  return impl_->take(udp_socket, tcp_socket, std::move(agent));
 }
 
 void Server::release(std::uint64_t id) {

@@ -1,6 +1,7 @@
 // The DNS door: UDP and TCP sockets of one thread.
 #pragma once
 #include "dns/answer_query.hpp"
+#include "dns/listening_sockets.hpp"
 #include "net/task.hpp"
 #include "policy/address.hpp"
 
@@ -36,6 +37,8 @@ class Server {
 
   // UDP and TCP on one endpoint; with port 0 both get the same free port. Returns the endpoint. Throws.
   asio::ip::udp::endpoint listen(const asio::ip::udp::endpoint& endpoint);
+  // The same with sockets that were opened earlier. Throws.
+  void listen(ListeningSockets sockets);
   // Takes over sockets that were made inside a sandbox: a bound UDP socket and a listening TCP socket (either may be
   // -1). Who asks there is `agent`, whatever the source address. Returns an id for `release`.
   std::uint64_t adopt(int udp_socket, int tcp_socket, std::string agent);

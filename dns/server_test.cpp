@@ -65,8 +65,9 @@ class DnsServer : public testing::Test {
                       given_,
                       *resolver_,
                       [this](QueryRecord record) { records_.push_back(std::move(record)); }};
-    services.on_ask = [this](const auto&, const HostName& name, const std::string& type, const Verdict&) {
-      asked_.push_back(name.text() + ' ' + type);
+    services.on_ask = [this](const QueryRecord& query, const HostName& name, const Verdict&) {
+      asked_.push_back(name.text() + ' ' + text_of(query.type));
+      return std::string("ap_1");
     };
     ServerOptions server;
     server.answers.mode = mode;

@@ -201,6 +201,12 @@ std::optional<std::string> Policy::agent_of(const Address& source) const {
   return best != nullptr ? std::optional(*best) : std::nullopt;
 }
 
+std::vector<std::string> Policy::agent_names() const {
+  std::vector<std::string> names;
+  for (const auto& entry : impl_->agents) names.push_back(entry.first);
+  return names;
+}
+
 bool Policy::has_agent(std::string_view name) const {
   return impl_->agent(name) != nullptr;
 }

@@ -96,6 +96,7 @@ class Policy {
 
   // Who has this source address: the most specific `from`; nullopt: none.
   std::optional<std::string> agent_of(const Address& source) const;
+  std::vector<std::string> agent_names() const;
   bool has_agent(std::string_view name) const;
   // Explicit-proxy credentials: true where agent `name` has a token and `token` is it (constant time).
   bool token_matches(std::string_view name, std::string_view token) const;

@@ -1,9 +1,28 @@
 #include "proxy/attempt.hpp"
 
+#include <algorithm>
+
 namespace sallyport {
 
+bool Attempt::answer(const Verdict& verdict) {
+  if (std::find(answered.begin(), answered.end(), verdict.rule_key) != answered.end()) return false;
+  answered.push_back(verdict.rule_key);
+  return true;
+}
+
+void Attempt::rename(Host host) {
+  to.host = std::move(host);
+  answered.clear();
+}
+
 Query Attempt::query(WallClock::time_point now) const {
-  Query query{.agent = agent, .to = to, .spoken = spoken, .request = std::nullopt, .ech = ech, .now = now};
+  Query query{.agent = agent,
+              .to = to,
+              .spoken = spoken,
+              .request = std::nullopt,
+              .ech = ech,
+              .now = now,
+              .answered = answered};
   if (method && path) query.request = SeenRequest{*method, *path};
   return query;
 }

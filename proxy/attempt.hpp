@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sallyport {
 
@@ -16,7 +17,12 @@ struct Attempt {
   Spoken spoken = Spoken::pending;
   std::optional<std::string> method, path;
   bool ech = false;
+  std::vector<std::string> answered{};  // Verdict::rule_key of the rules that a grant has answered with yes
 
+  // A grant has answered the rule of this verdict. False: it had been answered before.
+  bool answer(const Verdict& verdict);
+  // Another host: no answer is one to it.
+  void rename(Host host);
   Query query(WallClock::time_point now) const;
 };
 

@@ -3,6 +3,7 @@
 #include "net/relay.hpp"
 #include "policy/sha256.hpp"
 #include "proxy/connect_guarded.hpp"
+#include "proxy/hold.hpp"
 #include "proxy/http_session.hpp"
 #include "proxy/sniff.hpp"
 
@@ -43,22 +44,33 @@ class BoundSession {
         voice_(voice),
         from_(bound.from),
         attempt_{session.origin.agent, std::move(bound.to), Spoken::pending, {}, {}, false},
+        consent_(std::make_shared<Consent>(services_.shared)),
         record_(std::make_unique<ConnectionRecord>(services_.shared.audit, session.origin)) {
     if (!bound.correlation.empty()) record_->origin.correlation = bound.correlation;
     describe();
+    session_.live.record = record_.get();
   }
   ~BoundSession() {
     session_.live.last_active = nullptr;
-    session_.live.still_allowed = nullptr;
+    session_.live.must_end = nullptr;
     session_.live.report_traffic = nullptr;
-    if (record_ && session_.live.stopped_by) record_->closed(*session_.live.stopped_by);
+    if (!record_) return;
+    session_.live.record = nullptr;
+    if (session_.live.stopped_by) record_->closed(*session_.live.stopped_by);
+    consent_->used(record_->counters.up);
   }
   BoundSession(const BoundSession&) = delete;
   BoundSession& operator=(const BoundSession&) = delete;
 
   Task<> run() {
-    const Verdict first = decide();
-    if (first.action != Action::allow) co_return co_await turn_away(denied(first));
+    Verdict first = decide();
+    if (first.action == Action::deny) co_return co_await turn_away(denied(first));
+    if (first.action == Action::ask && voice_ != Voice::raw) {
+      // Its protocol waits for our answer, so nothing more can be learned before the question.
+      auto answered = co_await settle(session_, *record_, attempt_, *consent_);
+      if (!answered) co_return co_await turn_away(answered.error());
+      first = std::move(*answered);
+    }
     if (voice_ != Voice::raw && settled(*session_.policy, attempt_, dns())) {
       const bool connected = co_await dial(first);
       if (!connected) co_return;
@@ -129,7 +141,7 @@ class BoundSession {
       const auto peer = upstream_->socket.remote_endpoint(ignored);
       if (!ignored) record_->peer = address_of(peer);
     }
-    limits_ = RelayLimits{verdict.limits.upload_bytes, verdict.limits.download_bytes};
+    bound_traffic(verdict);
     co_return true;
   }
 
@@ -147,9 +159,9 @@ class BoundSession {
 
   Task<> serve_unidentified() {
     attempt_.spoken = Spoken::other;
-    const Verdict verdict = decide();
-    if (verdict.action != Action::allow) co_return co_await turn_away(denied(verdict));
-    const bool connected = co_await dial(verdict);
+    const auto verdict = co_await settle(session_, *record_, attempt_, *consent_);
+    if (!verdict) co_return co_await turn_away(verdict.error());
+    const bool connected = co_await dial(*verdict);
     if (connected) co_await tunnel();
   }
 
@@ -162,29 +174,43 @@ class BoundSession {
     attempt_.spoken = seen->spoken;
     if (seen->spoken == Spoken::silent) co_return co_await serve_silent();
     if (seen->spoken == Spoken::http) co_return co_await serve_plain_http();
-    const Verdict verdict = agree(*seen);
-    if (verdict.action != Action::allow) co_return co_await turn_away(denied(verdict));
-    const bool connected = co_await dial(verdict);
+    const auto verdict = co_await approve(*seen);
+    if (!verdict) co_return co_await turn_away(verdict.error());
+    const bool connected = co_await dial(*verdict);
     if (connected) co_await tunnel();
   }
 
-  // Agreement of every name that is known, then the verdict on what is spoken.
-  Verdict agree(const Sniffed& seen) {
+  // The verdict on what is spoken, once everything that is known agrees.
+  Task<Refused<Verdict>> approve(const Sniffed& seen) {
+    if (auto refused = disagreement(seen)) {
+      record_->origin.verdict = *refused;
+      co_return denied(std::move(*refused));
+    }
+    auto verdict = co_await settle(session_, *record_, attempt_, *consent_);
+    if (verdict) bound_traffic(*verdict);
+    co_return verdict;
+  }
+
+  // What no person is asked about: names that disagree, and a protocol that has no business on this port.
+  std::optional<Verdict> disagreement(const Sniffed& seen) {
     if (seen.hello) {
-      if (auto refused = agree_on_sni(*seen.hello)) {
-        record_->origin.verdict = *refused;
-        return *refused;
-      }
+      if (auto refused = agree_on_sni(*seen.hello)) return refused;
     }
     Verdict verdict = decide();
     const bool plain_on_web = is_web(attempt_.to.port) && seen.spoken != Spoken::tls && seen.spoken != Spoken::http;
-    if (verdict.action == Action::allow && plain_on_web && !(verdict.ssh && seen.spoken == Spoken::ssh)) {
-      verdict.action = Action::deny;
-      verdict.decided_by = DecidedBy::guard;
-      verdict.reason = "only TLS and HTTP/1 pass on ports 80 and 443, unless the rule says `protocol: tcp` or `ssh`";
-    }
-    record_->origin.verdict = verdict;
+    if (verdict.action == Action::deny) return verdict;
+    if (!plain_on_web || (verdict.ssh && seen.spoken == Spoken::ssh)) return std::nullopt;
+    verdict.action = Action::deny;
+    verdict.decided_by = DecidedBy::guard;
+    verdict.reason = "only TLS and HTTP/1 pass on ports 80 and 443, unless the rule says `protocol: tcp` or `ssh`";
     return verdict;
+  }
+
+  // The strictest of what the rules and the grants say.
+  void bound_traffic(const Verdict& verdict) {
+    limits_ = RelayLimits{verdict.limits.upload_bytes, verdict.limits.download_bytes};
+    const auto granted = consent_->upload();
+    if (granted) limits_.upload = std::min(limits_.upload.value_or(*granted), *granted);
   }
 
   void remember(const wire::ClientHello& hello) {
@@ -215,28 +241,28 @@ class BoundSession {
     if (!sni) return mismatch("the SNI is no host name: " + sni.error().text);
     if (bound && *bound == *sni) return std::nullopt;
     if (!bound && from_ == NameFrom::address) {
-      attempt_.to.host = *sni;
+      attempt_.rename(*sni);
       from_ = NameFrom::sni;
       describe();
       return std::nullopt;
     }
     if (hello.ech) return mismatch("with ECH the outer SNI must be " + attempt_.to.host.text());
     Attempt other = attempt_;
-    other.to.host = *sni;
-    if (judge(*session_.policy, other, dns()).action == Action::allow) return std::nullopt;
+    other.rename(*sni);
+    if (allowed_now(services_.shared, std::move(other))) return std::nullopt;
     return mismatch("the connection is for " + attempt_.to.host.text() + " but its SNI says " + sni->text());
   }
 
   Task<> serve_plain_http() {
-    HttpBinding binding{attempt_.to, from_, std::move(record_), std::move(upstream_)};
+    HttpBinding binding{attempt_.to, from_, std::move(record_), std::move(upstream_), attempt_.answered, consent_};
     co_await serve_http(session_, std::move(binding));
   }
 
   // The client waits for the server to speak. The dial may begin; its own first bytes are still parsed.
   Task<> serve_silent() {
-    const Verdict verdict = decide();
-    if (verdict.action != Action::allow) co_return co_await turn_away(denied(verdict));
-    const bool connected = co_await dial(verdict);
+    const auto verdict = co_await settle(session_, *record_, attempt_, *consent_);
+    if (!verdict) co_return co_await turn_away(verdict.error());
+    const bool connected = co_await dial(*verdict);
     if (!connected) co_return;
     watch();
     const bool server_first = co_await server_speaks_first();
@@ -247,8 +273,8 @@ class BoundSession {
       if (!seen) co_return co_await turn_away(seen.error());
       attempt_.spoken = seen->spoken;
       if (seen->spoken == Spoken::http) co_return co_await serve_plain_http();
-      const Verdict late = agree(*seen);
-      if (late.action != Action::allow) co_return co_await turn_away(denied(late));
+      const auto late = co_await approve(*seen);
+      if (!late) co_return co_await turn_away(late.error());
       co_return co_await tunnel();
     }
     co_await server_first_tunnel();
@@ -285,17 +311,19 @@ class BoundSession {
     }
     const Patience patience{services_.shared.config.timeouts.sniff, std::nullopt};
     const auto seen = co_await sniff(session_.client, patience);
-    Refusal why;
-    if (seen) {
-      attempt_.spoken = seen->spoken;
-      const Verdict late = seen->spoken == Spoken::http ? mismatch("HTTP after the server spoke first") : agree(*seen);
-      why = denied(late);
-    } else {
+    std::optional<Refusal> why;
+    if (!seen) {
       why = seen.error();
+    } else if (seen->spoken == Spoken::http) {
+      why = denied(mismatch("HTTP after the server spoke first"));
+    } else {
+      attempt_.spoken = seen->spoken;
+      const auto late = co_await approve(*seen);
+      if (!late) why = late.error();
     }
-    if (!seen || why.verdict.action != Action::allow) {
+    if (why) {
       upload_refused_ = true;
-      record_->refused(why);
+      record_->refused(*why);
       reset(session_.client.socket);
       reset(upstream_->socket);
       co_return;
@@ -342,8 +370,10 @@ class BoundSession {
     record_->counters.last_active = Clock::now();
     session_.live.last_active = &record_->counters.last_active;
     session_.live.report_traffic = [this] { record_->report_traffic(); };
-    session_.live.still_allowed = [this](const Policy& policy, WallClock::time_point) {
-      return judge(policy, attempt_, dns()).action == Action::allow;
+    session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
+      if (!consent_->lives()) return ClosedBy::revoked;
+      if (judge(policy, attempt_, dns()).action == Action::allow) return std::nullopt;
+      return ClosedBy::policy;
     };
   }
 
@@ -376,6 +406,7 @@ class BoundSession {
   Voice voice_;
   NameFrom from_;
   Attempt attempt_;
+  std::shared_ptr<Consent> consent_;
   std::unique_ptr<ConnectionRecord> record_;
   std::optional<Connection> upstream_;
   Admission::Permit rule_permit_;

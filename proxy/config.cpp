@@ -256,6 +256,19 @@ void read_audit(Section& telemetry, const std::string& file, AuditConfig& into) 
                           {{"block", OnFailure::block}, {"continue", OnFailure::proceed}});
 }
 
+void read_approvals(Section approvals, ApprovalsConfig& into) {
+  approvals.value("timeout", into.timeout, read_positive_duration);
+  approvals.value("grant", into.grant, read_positive_duration);
+  approvals.value("pending_ttl", into.pending_ttl, read_positive_duration);
+  approvals.value("max_pending", into.max_pending, read_count);
+  approvals.value("pending_per_agent", into.pending_per_agent, read_count);
+  approvals.choice<OnRevoke>("on_revoke", into.on_revoke, {{"close", OnRevoke::close}, {"keep", OnRevoke::keep}});
+  approvals.choice<Unattended>("unattended", into.unattended,
+                               {{"hold", Unattended::hold}, {"refuse", Unattended::refuse}});
+  std::string store = "sqlite";
+  approvals.choice<std::string>("store", store, {{"sqlite", "sqlite"}});
+}
+
 void read_limits(Section limits, Limits& into) {
   limits.value("connections", into.connections, [](const std::string& text) -> Outcome<std::uint64_t> {
     if (text == "auto") return std::uint64_t{0};
@@ -263,6 +276,7 @@ void read_limits(Section limits, Limits& into) {
   });
   limits.value("per_agent", into.per_agent, read_count);
   limits.value("rate_per_agent", into.rate_per_agent, read_rate);
+  limits.value("held_per_agent", into.held_per_agent, read_count);
   limits.value("names_per_agent", into.names_per_agent, read_count);
   limits.value("head", into.head_bytes, [](const std::string& text) -> Outcome<std::uint64_t> {
     auto got = parse_bytes(text);
@@ -283,6 +297,17 @@ void read_listeners(Section listen, Config& config) {
   listen.values("proxy", config.proxy, read_listen);
   listen.values("dns", config.dns_listen, read_listen);
   read_transparent(listen, config.transparent);
+  listen.value("admin", config.admin_socket, [&](const std::string& text) -> Outcome<std::string> {
+    constexpr std::string_view scheme = "unix:";
+    if (text == "off") return std::string();
+    if (!text.starts_with(scheme) || text.size() == scheme.size())
+      return Complaint{"expected unix:PATH such as unix:/run/sallyport/admin.sock, or off; TCP is listen.console"};
+    // The kernel's sockaddr_un takes no longer one.
+    std::string path = beside(config.file, text.substr(scheme.size()));
+    if (path.size() > 107) return Complaint{"a socket's path has at most 107 bytes: " + path};
+    return path;
+  });
+  listen.values("console", config.console, read_listen);
 }
 
 void check_together(const YamlNode& root, const std::string& file, const Config& config,
@@ -311,7 +336,9 @@ Config Config::embedded() {
   const Address loopback = Address::v4({127, 0, 0, 1});
   config.proxy = {ListenAddress{loopback, 3128}};
   config.dns_listen = {ListenAddress{loopback, 15053}};
+  config.console = {ListenAddress{loopback, 9180}};
   if (geteuid() == 0) {
+    config.admin_socket = "/run/sallyport/admin.sock";
     config.policy = "/etc/sallyport/policy.yaml";
     config.data = "/var/lib/sallyport";
     config.audit.path = "/var/log/sallyport/audit.jsonl";
@@ -326,6 +353,9 @@ Config Config::embedded() {
   config.policy = (settings && *settings == '/' ? std::string(settings) : std::string(home ? home : "") + "/.config") +
                   "/sallyport/policy.yaml";
   config.audit.path = config.data + "/audit.jsonl";
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  config.admin_socket =
+      runtime && *runtime == '/' ? std::string(runtime) + "/sallyport/admin.sock" : config.data + "/admin.sock";
   return config;
 }
 
@@ -343,7 +373,11 @@ Outcome<Config, std::vector<Complaint>> parse_config(std::string_view text, cons
     top.value("policy", config.policy, path);
     const std::string default_data = config.data;
     top.value("data", config.data, path);
+    const std::string default_socket = config.admin_socket;
     read_listeners(top.inside("listen"), config);
+    // A second daemon with data of its own does not take the first one's socket.
+    if (config.admin_socket == default_socket && config.data != default_data)
+      config.admin_socket = config.data + "/admin.sock";
     read_dns(top.inside("dns"), config.dns);
     read_parent(top, file, config.parent);
     read_gateway(top.inside("gateway"), config.gateway);
@@ -357,6 +391,7 @@ Outcome<Config, std::vector<Complaint>> parse_config(std::string_view text, cons
       audit_named = config.audit.path != before;
     }
     if (!audit_named && config.data != default_data) config.audit.path = config.data + "/audit.jsonl";
+    read_approvals(top.inside("approvals"), config.approvals);
     read_limits(top.inside("limits"), config.limits);
     read_timeouts(top.inside("timeouts"), config.timeouts);
     top.value("threads", config.threads, [](const std::string& count) -> Outcome<std::uint64_t> {

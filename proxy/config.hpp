@@ -63,10 +63,23 @@ struct AuditConfig {
   OnFailure on_failure = OnFailure::block;
 };
 
+enum class OnRevoke { close, keep };
+enum class Unattended { hold, refuse };
+struct ApprovalsConfig {
+  std::chrono::milliseconds timeout = std::chrono::minutes(2);  // a client is held for so long
+  std::chrono::milliseconds grant = std::chrono::hours(8);
+  std::chrono::milliseconds pending_ttl = std::chrono::hours(24);
+  std::uint64_t max_pending = 1000;
+  std::uint64_t pending_per_agent = 50;
+  OnRevoke on_revoke = OnRevoke::close;
+  Unattended unattended = Unattended::hold;
+};
+
 struct Limits {
   std::uint64_t connections = 0;  // 0: from the descriptor limit
   std::uint64_t per_agent = 1000;
   std::uint64_t rate_per_agent = 200;  // new connections a second
+  std::uint64_t held_per_agent = 1000;
   std::uint64_t names_per_agent = 4096;
   std::uint64_t head_bytes = 64 << 10;
 };
@@ -85,11 +98,14 @@ struct Config {
   std::string data;
   std::vector<ListenAddress> proxy, dns_listen;
   std::vector<TransparentListen> transparent;
+  std::string admin_socket;            // path; empty: none
+  std::vector<ListenAddress> console;  // the API over TCP, and the page
   DnsConfig dns;
   std::optional<ParentProxy> parent;
   GatewayConfig gateway;
   std::string user;  // empty: stay who we are
   UnknownAgents unknown_agents = UnknownAgents::default_;
+  ApprovalsConfig approvals;
   AuditConfig audit;
   Limits limits;
   Timeouts timeouts;

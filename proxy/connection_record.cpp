@@ -54,9 +54,23 @@ bool ConnectionRecord::open() {
   return taken;
 }
 
+void ConnectionRecord::hold_began(const std::string& approval, std::uint64_t waiting_bytes) {
+  origin.approval = approval;
+  ConnectionEvent began = event(ConnectionEvent::Activity::hold);
+  began.waiting_bytes = waiting_bytes;
+  write(std::move(began));
+}
+
+void ConnectionRecord::held(Clock::duration time) {
+  held_ = held_.value_or(std::chrono::milliseconds(0)) + std::chrono::duration_cast<std::chrono::milliseconds>(time);
+}
+
 void ConnectionRecord::refused(const Refusal& refusal) {
   if (refusal.kind == Refusal::Kind::upstream) return failed(refusal.detail);
-  if (refusal.kind == Refusal::Kind::left) return closed(ClosedBy::client);
+  if (refusal.kind == Refusal::Kind::left) {
+    if (detail_.empty()) detail_ = refusal.detail;
+    return closed(ClosedBy::client);
+  }
   if (state_ == State::open) {
     // What was let in and then refused (a later request, a late first byte) ends; it was not refused at the door.
     closed_by_ = ClosedBy::policy;
@@ -92,6 +106,7 @@ ConnectionEvent ConnectionRecord::event(ConnectionEvent::Activity activity) cons
   made.activity = activity;
   made.peer = peer;
   made.tls = tls;
+  made.held = held_;
   made.traffic = Traffic{counters.down - reported_.in, counters.up - reported_.out};
   if (activity != ConnectionEvent::Activity::open) {
     made.cumulative = Traffic{counters.down, counters.up};

@@ -28,7 +28,15 @@ class ConnectionRecord {
 
   // Writes the Open. False: the log can't hold it, so the connection must be refused.
   [[nodiscard]] bool open();
+  WallClock::time_point began() const {
+    return WallClock::now() - std::chrono::duration_cast<WallClock::duration>(Clock::now() - began_);
+  }
   bool is_open() const { return state_ == State::open; }
+  // A hold begins: an event of its own. `waiting_bytes`: what the client had sent by then.
+  void hold_began(const std::string& approval, std::uint64_t waiting_bytes);
+  // It ended after so long; every event from now on says how long this connection has waited in all.
+  void held(Clock::duration time);
+  std::optional<std::chrono::milliseconds> held() const { return held_; }
   void refused(const Refusal& refusal);
   void failed(std::string detail);
   void closed(ClosedBy by);
@@ -44,6 +52,7 @@ class ConnectionRecord {
   State state_ = State::undecided;
   bool opened_ = false;
   Traffic reported_;
+  std::optional<std::chrono::milliseconds> held_;
   std::string detail_;
   std::optional<ClosedBy> closed_by_;
   Clock::time_point began_ = Clock::now();

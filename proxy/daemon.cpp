@@ -1,5 +1,6 @@
 #include "proxy/daemon.hpp"
 
+#include "console/server.hpp"
 #include "net/file_watch.hpp"
 #include "net/sd_notify.hpp"
 #include "proxy/monitor/privileges.hpp"
@@ -15,8 +16,12 @@
 #include <condition_variable>
 #include <csignal>
 #include <filesystem>
+#include <future>
 #include <iostream>
+#include <map>
 #include <mutex>
+#include <pwd.h>
+#include <sstream>
 #include <stdexcept>
 
 namespace sallyport {
@@ -69,29 +74,61 @@ AdmissionLimits admission_limits(const Config& config, std::uint64_t descriptors
   return limits;
 }
 
-std::vector<std::uint16_t> ports_of(const Listening& at) {
+std::vector<std::uint16_t> ports_of(const Listening& at, const AdminListeners& admin) {
   std::vector<std::uint16_t> ports;
+  for (const auto& listener : admin.tcp()) ports.push_back(listener.at.port);
   for (const auto& endpoint : at.proxy) ports.push_back(endpoint.port());
   for (const auto& endpoint : at.dns) ports.push_back(endpoint.port());
   for (const auto& door : at.transparent) ports.push_back(door.first.port());
   return ports;
 }
 
+ApprovalLimits approval_limits(const Config& config) {
+  const auto seconds = [](std::chrono::milliseconds time) { return std::chrono::ceil<std::chrono::seconds>(time); };
+  ApprovalLimits limits;
+  limits.grant = seconds(config.approvals.grant);
+  limits.pending_ttl = seconds(config.approvals.pending_ttl);
+  limits.max_pending = config.approvals.max_pending;
+  limits.pending_per_agent = config.approvals.pending_per_agent;
+  limits.held_per_agent = config.limits.held_per_agent;
+  return limits;
+}
+
+AdminListenOptions admin_options(const Config& config, const std::string& user) {
+  AdminListenOptions options;
+  options.socket = config.admin_socket;
+  for (const auto& at : config.console) options.tcp.push_back(TcpListen{at.address, at.port});
+  if (user.empty()) return options;
+  const passwd* entry = getpwnam(user.c_str());
+  if (!entry) throw std::runtime_error("there is no user " + user);
+  options.owner = UnixDoor{entry->pw_uid, entry->pw_gid};
+  return options;
+}
+
 class Daemon {
  public:
   Daemon(const Config& config, std::shared_ptr<const Policy> policy, std::vector<std::unique_ptr<Worker>> workers,
-         Listening at, std::optional<Monitor> monitor, std::uint64_t descriptors)
+         Listening at, std::optional<Monitor> monitor, AdminListeners admin_listeners, std::uint64_t descriptors)
       : config_(config),
         policy_(std::move(policy)),
         audit_(open_log(config)),
         leases_(lease_options(config)),
         admission_(admission_limits(config, descriptors)),
-        shared_{config,     policy_,      *audit_,
-                leases_,    names_,       given_,
-                admission_, ports_of(at), new_correlation().substr(0, 8)},
+        approvals_(config.data + "/approvals.db", approval_limits(config), *audit_),
+        shared_{config,
+                policy_,
+                *audit_,
+                leases_,
+                names_,
+                given_,
+                admission_,
+                approvals_,
+                ports_of(at, admin_listeners),
+                new_correlation().substr(0, 8)},
         workers_(std::move(workers)),
         at_(std::move(at)),
         monitor_(std::move(monitor)),
+        admin_listeners_(std::move(admin_listeners)),
         signals_(control_),
         watch_(control_, watched()) {
     signals_.add(SIGHUP);
@@ -100,14 +137,16 @@ class Daemon {
   }
 
   int run() {
-    for (std::size_t each = 0; each < workers_.size(); ++each) workers_[each]->begin(shared_, at_);
+    for (auto& worker : workers_) worker->begin(shared_);
     told(LifecycleEvent::Kind::start, "started");
+    listening_ = approvals_.subscribe([this](const Approvals::Happening& what) { heard(what); });
     for (auto& worker : workers_) worker->run_in_thread();
     asio::co_spawn(control_, mind_signals(), asio::detached);
     asio::co_spawn(control_, mind_files(), asio::detached);
     asio::co_spawn(control_, mind_time(), asio::detached);
+    begin_admin();
     if (monitor_) guard_thread_ = std::jthread([this](const std::stop_token& stop) { mind_guard(stop); });
-    std::cout << banner(config_, at_, *policy_.current()) << std::flush;
+    std::cout << banner(config_, at_, *policy_.current()) << banner_of_admin() << std::flush;
     spdlog::info("at most {} connections at one time, {} for one agent", admission_limit(), config_.limits.per_agent);
     static_cast<void>(sd_notify("READY=1"));
     control_.run();
@@ -133,17 +172,101 @@ class Daemon {
     static_cast<void>(audit_->append(std::move(event)));
   }
 
+  void begin_admin() {
+    started_ = WallClock::now();
+    Backend backend{approvals_, *audit_, approval_limits(config_), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+    backend.policy = [this] { return policy_.current(); };
+    backend.policy_path = config_.policy;
+    backend.reload = [this](const Caller& by) { return reload_for(by); };
+    backend.connections = [this](std::size_t limit) { return live_connections(limit); };
+    backend.agents = [this] { return agents(); };
+    backend.status = [this] { return status(); };
+    backend.metrics = [this] { return metrics(); };
+    AdminOptions options;
+    options.data = config_.data;
+    auto admin = AdminServer::begin(std::move(admin_listeners_), std::move(backend), std::move(options));
+    if (!admin) throw std::runtime_error("the admin API cannot start: " + admin.error().text);
+    admin_ = std::move(*admin);
+  }
+
+  std::string banner_of_admin() const {
+    std::string text;
+    for (const auto& address : admin_->addresses()) text += "  console      " + address + "\n";
+    if (!config_.admin_socket.empty()) text += "  admin        " + config_.admin_socket + "\n";
+    return text;
+  }
+
+  // By the thread that owns the policy; the caller waits.
+  Outcome<std::string, std::vector<Complaint>> reload_for(const Caller& by) {
+    const auto done = std::make_shared<std::promise<Outcome<std::string, std::vector<Complaint>>>>();
+    auto answer = done->get_future();
+    asio::post(control_, [this, done, who = by.name] { done->set_value(reload("asked for by " + who, who)); });
+    if (answer.wait_for(std::chrono::seconds(30)) != std::future_status::ready)
+      return std::vector<Complaint>{Complaint{"the daemon is busy; try again"}};
+    return answer.get();
+  }
+
+  std::vector<LiveConnection> live_connections(std::size_t limit) {
+    std::vector<LiveConnection> all;
+    for (auto& worker : workers_) static_cast<void>(worker->snapshot(all, limit));
+    return all;
+  }
+
+  std::vector<AgentInfo> agents() {
+    std::map<std::string, AgentInfo> found;
+    for (const auto& name : policy_.current()->agent_names()) found[name] = AgentInfo{name, "policy", {}, 0, 0};
+    for (const auto& connection : live_connections(100'000)) {
+      AgentInfo& agent =
+          found.try_emplace(connection.agent, AgentInfo{connection.agent, "default", {}, 0, 0}).first->second;
+      ++(connection.state == LiveConnection::State::held ? agent.held : agent.connections);
+    }
+    std::vector<AgentInfo> all;
+    for (auto& [name, agent] : found) all.push_back(std::move(agent));
+    return all;
+  }
+
+  DaemonStatus status() {
+    DaemonStatus now;
+    const auto add = [&now](const char* door, const auto& endpoint) {
+      std::ostringstream text;
+      text << endpoint;
+      now.listening.push_back({door, text.str()});
+    };
+    for (const auto& endpoint : at_.proxy) add("proxy", endpoint);
+    for (const auto& door : at_.transparent) add("transparent", door.first);
+    for (const auto& endpoint : at_.dns) add("dns", endpoint);
+    now.guarding = shared_.guarding.load();
+    now.draining = draining_.load();
+    now.started = started_;
+    now.held = approvals_.counts().held;
+    now.connections = open_sessions();
+    return now;
+  }
+
+  std::vector<Metric> metrics() {
+    const auto gauge = [](std::string name, std::string help, double value) {
+      return Metric{std::move(name), std::move(help), Metric::Kind::gauge, {}, value};
+    };
+    const auto counts = approvals_.counts();
+    return {gauge("sallyport_guarding", "1 while interception is in force.", shared_.guarding.load() ? 1 : 0),
+            gauge("sallyport_connections", "Client connections that are open.", static_cast<double>(open_sessions())),
+            gauge("sallyport_held", "Connections that wait for an approval.", static_cast<double>(counts.held)),
+            gauge("sallyport_connection_limit", "The most connections at one time.",
+                  static_cast<double>(admission_limit()))};
+  }
+
   Task<> mind_signals() {
     for (;;) {
       const auto [error, number] = co_await signals_.async_wait(no_throw);
       if (error) co_return;
       if (number == SIGHUP) {
-        reload("SIGHUP");
+        static_cast<void>(reload("SIGHUP"));
         continue;
       }
       spdlog::info("stopping: open connections have {} s to end",
                    std::chrono::duration_cast<std::chrono::seconds>(config_.timeouts.drain).count());
       static_cast<void>(sd_notify("STOPPING=1"));
+      draining_ = true;
       co_await drain();
       control_.stop();
       co_return;
@@ -153,7 +276,7 @@ class Daemon {
   Task<> mind_files() {
     for (;;) {
       co_await watch_.changed();
-      reload("a policy file changed");
+      static_cast<void>(reload("a policy file changed"));
     }
   }
 
@@ -164,12 +287,22 @@ class Daemon {
       timer.expires_after(sweep_interval);
       const auto [error] = co_await timer.async_wait(no_throw);
       if (error) co_return;
-      for (auto& worker : workers_) worker->sweep(policy_.current());
+      approvals_.sweep();
+      sweep_workers();
       record_floods();
       if (Clock::now() < next_report) continue;
       next_report = Clock::now() + traffic_interval;
       for (auto& worker : workers_) worker->report_traffic();
     }
+  }
+
+  void sweep_workers() {
+    for (auto& worker : workers_) worker->sweep(policy_.current());
+  }
+
+  // What lived on a grant ends with it, not a second later.
+  void heard(const Approvals::Happening& what) {
+    if (std::holds_alternative<Approvals::Ended>(what)) sweep_workers();
   }
 
   void record_floods() {
@@ -191,20 +324,21 @@ class Daemon {
   }
 
   // Whatever is wrong with the new one, the old one stays.
-  void reload(const std::string& why) {
+  Outcome<std::string, std::vector<Complaint>> reload(const std::string& why, const std::string& who = "sallyport") {
     const auto old = policy_.current();
     auto next = Policy::load(config_.policy);
     PolicyEvent event;
     event.time = WallClock::now();
     event.old_uid = old->uid();
     event.why = why;
+    event.actor = who;
     if (!next) {
       std::string complaints;
       for (const auto& complaint : next.error()) complaints += "\n  " + complaint.text;
       spdlog::error("{}: the new policy is not used, the old one stays:{}", why, complaints);
       event.why += ": " + complaints;
       static_cast<void>(audit_->append(std::move(event)));
-      return;
+      return next.error();
     }
     for (const auto& warning : (*next)->warnings()) spdlog::warn("{}", warning.text);
     policy_.replace(*next);
@@ -212,8 +346,10 @@ class Daemon {
     event.new_uid = (*next)->uid();
     static_cast<void>(audit_->append(std::move(event)));
     watch_.watch(watched());
-    for (auto& worker : workers_) worker->sweep(*next);
+    sweep_workers();
     spdlog::info("{}: the new policy applies", why);
+    if (admin_) admin_->publish("policy", "{}");
+    return (*next)->uid();
   }
 
   // DESIGN 8.9. Blocking, so on a thread of its own.
@@ -265,6 +401,8 @@ class Daemon {
 
   void end() {
     guard_thread_ = std::jthread();
+    listening_ = Approvals::Subscription();
+    admin_.reset();
     for (auto& worker : workers_) worker->finish();
     for (auto& worker : workers_) worker->context().stop();
     for (auto& worker : workers_) worker->join();
@@ -279,14 +417,20 @@ class Daemon {
   dns::NameBudget names_;
   dns::GivenAddresses given_;
   Admission admission_;
+  Approvals approvals_;
   Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   Listening at_;
   std::optional<Monitor> monitor_;
+  AdminListeners admin_listeners_;
   asio::io_context control_{1};
   SignalSet signals_;
   FileWatch watch_;
   std::jthread guard_thread_;
+  Approvals::Subscription listening_;
+  std::unique_ptr<AdminServer> admin_;
+  WallClock::time_point started_;
+  std::atomic<bool> draining_{false};
 };
 
 }  // namespace
@@ -304,6 +448,8 @@ int serve(const Config& config) {
     workers.push_back(std::make_unique<Worker>());
     workers.back()->open(at);
   }
+  auto admin = AdminListeners::open(admin_options(config, user));
+  if (!admin) throw std::runtime_error(admin.error().text);
   std::optional<Monitor> monitor;
   if (config.gateway.check != GatewayCheck::off) {
     auto started = Monitor::start(gateway_plan(config, at), user);
@@ -319,7 +465,8 @@ int serve(const Config& config) {
   const auto dropped = drop_privileges(user);
   if (!dropped) throw std::runtime_error(dropped.error().text);
   check_access(config, *policy, user);
-  Daemon daemon(config, std::move(policy), std::move(workers), std::move(at), std::move(monitor), descriptors);
+  Daemon daemon(config, std::move(policy), std::move(workers), std::move(at), std::move(monitor), std::move(*admin),
+                descriptors);
   return daemon.run();
 }
 

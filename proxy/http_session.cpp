@@ -4,6 +4,7 @@
 #include "proxy/attempt.hpp"
 #include "proxy/bound_session.hpp"
 #include "proxy/connect_guarded.hpp"
+#include "proxy/hold.hpp"
 #include "proxy/http_body.hpp"
 #include "proxy/wire/http_forward.hpp"
 
@@ -28,15 +29,22 @@ Outcome<Host> host_of(const wire::Authority& authority) {
 class HttpSession {
  public:
   HttpSession(Session& session, Identity identity)
-      : session_(session), services_(session.services), identity_(std::move(identity)) {}
+      : session_(session),
+        services_(session.services),
+        identity_(std::move(identity)),
+        consent_(session.services.shared) {}
   HttpSession(Session& session, HttpBinding binding)
       : session_(session),
         services_(session.services),
         bound_(Destination(binding.to)),
         bound_from_(binding.from),
         record_(std::move(binding.record)),
-        upstream_(std::move(binding.upstream)) {
+        upstream_(std::move(binding.upstream)),
+        answered_for_all_(std::move(binding.answered)),
+        consent_for_all_(std::move(binding.consent)),
+        consent_(session.services.shared) {
     if (upstream_) upstream_to_ = *bound_;
+    session_.live.record = record_.get();
   }
   ~HttpSession() { end_upstream(session_.live.stopped_by.value_or(ClosedBy::client)); }
   HttpSession(const HttpSession&) = delete;
@@ -193,17 +201,14 @@ class HttpSession {
     }
     Attempt other = asked;
     other.to = to;
-    const bool other_allowed = to.port == bound_->port && judge_now(other).action == Action::allow;
+    other.answered.clear();
+    const bool other_allowed = to.port == bound_->port && allowed_now(services_.shared, std::move(other));
     if (other_allowed) {
       to = *bound_;
       return std::nullopt;
     }
     return denied_by(DecidedBy::guard,
                      "name_mismatch: the connection is for " + bound_->text() + " but Host says " + to.text());
-  }
-
-  Verdict judge_now(const Attempt& attempt) const {
-    return judge(*services_.shared.policy.current(), attempt, config().dns);
   }
 
   // --- one request
@@ -220,17 +225,24 @@ class HttpSession {
     Attempt attempt{session_.origin.agent, to, Spoken::http, head.method, head.target.path, false};
     const auto mismatch = agree_on_host(to, attempt);
     attempt.to = to;
-    Verdict verdict = judge_now(attempt);
-    if (mismatch) verdict = mismatch->verdict;
-    begin_record(to, verdict);
+    // What was answered for the connection as a whole holds for what it was bound to.
+    if (bound_ && to == *bound_) attempt.answered = answered_for_all_;
+    begin_record(to);
+    consent_.clear();
+    Refused<Verdict> decided = mismatch ? Refused<Verdict>(*mismatch) : Refused<Verdict>(Verdict{});
+    const auto held_before = record_->held();
+    if (!mismatch) decided = co_await settle(session_, *record_, attempt, consent_);
     event.origin = record_->origin;
-    event.origin.verdict = verdict;
-    if (verdict.action != Action::allow) {
-      const After after = co_await refuse_request(head, event, denied(verdict), named);
+    if (record_->held() != held_before) event.held = record_->held();
+    if (!decided) {
+      event.origin.verdict = decided.error().verdict;
+      if (decided.error().kind == Refusal::Kind::left) co_return co_await client_left(std::move(event));
+      const After after = co_await refuse_request(head, event, decided.error(), named);
       // Whoever says two names on one connection has no further request to be trusted with.
       if (mismatch && after == After::next_request) co_await say_goodbye(session_);
       co_return mismatch ? After::close : after;
     }
+    const Verdict verdict = std::move(*decided);
     auto connected = co_await reach(to, attempt, verdict);
     if (!connected) {
       // The request was not begun upstream, so the client's connection is as clean as after a refusal.
@@ -253,17 +265,25 @@ class HttpSession {
     return event;
   }
 
+  Task<After> client_left(HttpEvent event) {
+    event.status_detail = "the client left while its question was open";
+    event.origin.time = WallClock::now();
+    write(std::move(event));
+    end_upstream(ClosedBy::client);
+    co_return After::close;
+  }
+
   // A record per destination on the explicit door; a bound connection has its own from the start.
-  void begin_record(const Destination& to, const Verdict& verdict) {
+  void begin_record(const Destination& to) {
     if (!bound_ && record_ && !(upstream_ && upstream_to_ == to)) end_upstream(ClosedBy::client);
     if (!record_) {
       record_ = std::make_unique<ConnectionRecord>(services_.shared.audit, session_.origin);
       record_->origin.correlation = new_correlation();
+      session_.live.record = record_.get();
     }
     if (record_->is_open()) return;
     name_record(*record_, to, bound_ ? bound_from_ : to.host.address() ? NameFrom::address : NameFrom::host);
     record_->origin.agent = session_.origin.agent;
-    record_->origin.verdict = verdict;
     record_->origin.policy_uid = services_.shared.policy.current()->uid();
   }
 
@@ -278,6 +298,7 @@ class HttpSession {
     const std::string correlation = record_->origin.correlation;
     write(std::move(event));
     if (!record_->is_open()) {
+      session_.live.record = nullptr;
       record_.reset();
       upstream_.reset();
     }
@@ -292,7 +313,7 @@ class HttpSession {
 
   // Route, Open and connect, unless the connection to this destination is there and usable.
   Task<Refused<void>> reach(Destination to, Attempt attempt, Verdict verdict) {
-    limits_ = RelayLimits{verdict.limits.upload_bytes, verdict.limits.download_bytes};
+    bound_traffic(verdict);
     if (upstream_ && upstream_to_ == to && still_usable()) co_return Refused<void>();
     upstream_.reset();
     const auto policy = services_.shared.policy.current();
@@ -319,6 +340,18 @@ class HttpSession {
     const auto address = error ? Outcome<Address>(Complaint{}) : Address::parse(peer.address().to_string());
     if (address && !by_parent_) record_->peer = address->unmapped();
     co_return Refused<void>();
+  }
+
+  // The strictest of what the rules and the grants say; the meters count what the whole connection has sent.
+  void bound_traffic(const Verdict& verdict) {
+    limits_ = RelayLimits{verdict.limits.upload_bytes, verdict.limits.download_bytes};
+    sent_before_ = record_->counters.up;
+    auto granted = consent_.upload();
+    if (granted) *granted += sent_before_;
+    const auto for_all = consent_for_all_ ? consent_for_all_->upload() : std::nullopt;
+    for (const auto& bound : {granted, for_all}) {
+      if (bound) limits_.upload = std::min(limits_.upload.value_or(*bound), *bound);
+    }
   }
 
   std::optional<Refusal> charge(const Attempt& attempt, const Verdict& verdict) {
@@ -384,6 +417,7 @@ class HttpSession {
     event.status_detail = trouble_;
     event.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
     event.traffic = Traffic{record_->counters.down - before.in, record_->counters.up - before.out};
+    consent_.used(record_->counters.up - sent_before_);
     event.origin.time = WallClock::now();
     write(std::move(event));
     if (status_ == 0) {
@@ -587,8 +621,11 @@ class HttpSession {
     session_.live.report_traffic = [this] {
       if (record_) record_->report_traffic();
     };
-    session_.live.still_allowed = [this](const Policy& policy, WallClock::time_point) {
-      return !upstream_ || judge(policy, attempt_, config().dns).action == Action::allow;
+    session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
+      if (!upstream_) return std::nullopt;
+      if (!consent_.lives() || (consent_for_all_ && !consent_for_all_->lives())) return ClosedBy::revoked;
+      if (judge(policy, attempt_, config().dns).action == Action::allow) return std::nullopt;
+      return ClosedBy::policy;
     };
   }
 
@@ -597,10 +634,15 @@ class HttpSession {
 
   void end_upstream(ClosedBy by) {
     session_.live.last_active = nullptr;
-    session_.live.still_allowed = nullptr;
+    session_.live.must_end = nullptr;
     session_.live.report_traffic = nullptr;
-    if (record_) record_->closed(by);
+    if (record_) {
+      if (consent_for_all_) consent_for_all_->used(record_->counters.up);
+      record_->closed(by);
+    }
     upstream_.reset();
+    session_.live.record = nullptr;
+    session_.live.grants.clear();
     record_.reset();
     rule_permit_ = Admission::Permit();
   }
@@ -612,6 +654,10 @@ class HttpSession {
   NameFrom bound_from_ = NameFrom::host;
   std::unique_ptr<ConnectionRecord> record_;
   std::optional<Connection> upstream_;
+  std::vector<std::string> answered_for_all_;
+  std::shared_ptr<Consent> consent_for_all_;
+  Consent consent_;  // of the request being answered, and of the last one until the next begins
+  std::uint64_t sent_before_ = 0;
   Destination upstream_to_{Address::v4({}), 0};
   Attempt attempt_{{}, {Address::v4({}), 0}, Spoken::http, {}, {}, false};
   Admission::Permit rule_permit_;

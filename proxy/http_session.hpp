@@ -1,10 +1,13 @@
 // Plain HTTP/1: every request of a kept-alive connection is parsed, decided and forwarded by itself.
 #pragma once
 #include "proxy/agent_identity.hpp"
+#include "proxy/consent.hpp"
 #include "proxy/session.hpp"
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace sallyport {
 
@@ -14,6 +17,8 @@ struct HttpBinding {
   NameFrom from = NameFrom::address;
   std::unique_ptr<ConnectionRecord> record;  // begun, perhaps open
   std::optional<Connection> upstream;        // where it has been dialled
+  std::vector<std::string> answered;         // what was answered for the connection as a whole, see Attempt
+  std::shared_ptr<Consent> consent;          // and the grants it lives on
 };
 
 // The explicit door's HTTP: absolute-form requests and CONNECT. `identity` is what the address says.

@@ -1,6 +1,6 @@
 #include "proxy/live_sessions.hpp"
 
-#include <vector>
+#include "proxy/connection_record.hpp"
 
 namespace sallyport {
 
@@ -9,15 +9,15 @@ void LiveSessions::end(LiveSession& session, ClosedBy why) {
   session.stop.emit(asio::cancellation_type::terminal);
 }
 
-void LiveSessions::sweep(const Policy& policy, Clock::time_point now, WallClock::time_point wall,
-                         Clock::duration idle) {
+void LiveSessions::sweep(const Policy& policy, Clock::time_point now, Clock::duration idle) {
   // Ending a session may remove it from the list at once: step on first.
   for (auto place = sessions_.begin(); place != sessions_.end();) {
     LiveSession& session = *place++;
+    if (session.reconsider) session.reconsider(policy);
     if (session.last_active && now - *session.last_active > idle) {
       end(session, ClosedBy::idle);
-    } else if (session.still_allowed && !session.still_allowed(policy, wall)) {
-      end(session, ClosedBy::policy);
+    } else if (const auto why = session.must_end ? session.must_end(policy) : std::nullopt) {
+      end(session, *why);
     }
   }
 }
@@ -26,6 +26,29 @@ void LiveSessions::report_traffic() {
   for (auto& session : sessions_) {
     if (session.report_traffic) session.report_traffic();
   }
+}
+
+std::vector<LiveConnection> LiveSessions::snapshot(std::size_t limit) const {
+  std::vector<LiveConnection> all;
+  for (const LiveSession& session : sessions_) {
+    const ConnectionRecord* record = session.record;
+    const bool held = session.reconsider != nullptr;
+    if (!record || !(held || record->is_open()) || all.size() == limit) continue;
+    const Origin& origin = record->origin;
+    LiveConnection connection;
+    connection.id = origin.correlation;
+    connection.agent = origin.agent;
+    connection.host = origin.host;
+    connection.port = origin.port;
+    connection.door = origin.door;
+    connection.state = held ? LiveConnection::State::held : LiveConnection::State::open;
+    connection.since = record->began();
+    connection.traffic = Traffic{record->counters.down, record->counters.up};
+    connection.approval = origin.approval;
+    connection.grant = session.grants;
+    all.push_back(std::move(connection));
+  }
+  return all;
 }
 
 void LiveSessions::stop_all(ClosedBy why) {

@@ -1,5 +1,6 @@
 // The connections a thread serves: what a sweep, a reload and a shutdown need to know of them.
 #pragma once
+#include "console/backend.hpp"
 #include "net/task.hpp"
 #include "policy/policy.hpp"
 #include "telemetry/event.hpp"
@@ -9,8 +10,12 @@
 #include <functional>
 #include <list>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace sallyport {
+
+class ConnectionRecord;
 
 struct LiveSession {
   asio::cancellation_signal stop;
@@ -18,8 +23,13 @@ struct LiveSession {
 
   // Set while bytes are relayed.
   const Clock::time_point* last_active = nullptr;
-  std::function<bool(const Policy&, WallClock::time_point)> still_allowed;
+  std::function<std::optional<ClosedBy>(const Policy&)> must_end;  // nullopt: it may go on
   std::function<void()> report_traffic;
+  // Set once it is known who wants where; what the admin API shows.
+  const ConnectionRecord* record = nullptr;
+  std::string grants;
+  // Set while it is held: the policy in force may be another one now.
+  std::function<void(const Policy&)> reconsider;
 };
 
 // Used by its thread alone.
@@ -31,8 +41,9 @@ class LiveSessions {
   std::size_t size() const { return sessions_.size(); }
 
   // Ends what has been quiet for longer than `idle`, and what the policy no longer allows.
-  void sweep(const Policy& policy, Clock::time_point now, WallClock::time_point wall, Clock::duration idle);
+  void sweep(const Policy& policy, Clock::time_point now, Clock::duration idle);
   void report_traffic();
+  std::vector<LiveConnection> snapshot(std::size_t limit) const;
   void stop_all(ClosedBy why);
 
  private:

@@ -41,6 +41,10 @@ std::string next_step(const Refusal& refusal, const Destination* to) {
       return "Send well-formed HTTP/1.1 to this proxy.";
   }
   const std::string host = to ? to->host.text() : "HOST";
+  if (!refusal.approval.empty() && refusal.approval_state == Approval::State::pending)
+    return "Somebody has been asked. Try again in a while: once approval " + refusal.approval +
+           " is granted, the same request goes through.";
+  if (!refusal.approval.empty()) return "A person has decided this: go without it, or ask the operator to reconsider.";
   if (refusal.verdict.decided_by == DecidedBy::default_ || refusal.verdict.action == Action::ask)
     return "Trying again won't help until a rule allows it. The operator can add `- allow: " + host +
            "` under `rules:` in the policy.";
@@ -96,11 +100,14 @@ std::string http_refusal(const Refusal& refusal, const Destination* to, std::str
     body["rule"] = refusal.verdict.rule;
     body["reason"] = refusal.verdict.reason;
   }
+  if (!refusal.approval.empty())
+    body["approval"] = {{"id", refusal.approval}, {"state", word_of(refusal.approval_state)}};
   body["next"] = next_step(refusal, to);
   const std::string text = json::serialize(body) + "\n";
   std::string answer = "HTTP/1.1 " + std::to_string(refusal.status) + " " + reason_phrase(refusal.status) + "\r\n";
   answer += "Content-Type: application/problem+json\r\nContent-Length: " + std::to_string(text.size()) + "\r\n";
   answer += "Cache-Control: no-store\r\nProxy-Status: sallyport; error=" + refusal.proxy_error + "\r\n";
+  if (refusal.retry_after) answer += "Retry-After: " + std::to_string(*refusal.retry_after) + "\r\n";
   if (refusal.status == 407) answer += "Proxy-Authenticate: Basic realm=\"sallyport\"\r\n";
   if (after == AfterRefusal::close) answer += "Connection: close\r\n";
   answer += "\r\n";

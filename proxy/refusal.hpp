@@ -1,5 +1,6 @@
 // Why a connection or request is not served, and the words each door has for it (DESIGN section 10).
 #pragma once
+#include "approvals/approval.hpp"
 #include "policy/destination.hpp"
 #include "policy/policy.hpp"
 #include "proxy/wire/client_hello.hpp"
@@ -22,6 +23,9 @@ struct Refusal {
   unsigned status = 403;    // HTTP
   std::string proxy_error;  // RFC 9209 error token
   std::string detail;       // a plain sentence
+  std::string approval;     // id of the question this is about, or empty
+  Approval::State approval_state = Approval::State::pending;
+  std::optional<unsigned> retry_after;  // seconds: trying again then may help
   wire::Socks5Reply socks = wire::Socks5Reply::not_allowed;
   wire::AlertDescription alert = wire::AlertDescription::access_denied;
 };

@@ -1,8 +1,10 @@
 // What sessions work with: what the whole daemon shares, and what each thread has for itself.
 #pragma once
+#include "approvals/approvals.hpp"
 #include "dns/leases.hpp"
 #include "dns/query_limits.hpp"
 #include "dns/resolver.hpp"
+#include "net/peer_gone.hpp"
 #include "net/pipe_pool.hpp"
 #include "proxy/admission.hpp"
 #include "proxy/config.hpp"
@@ -26,6 +28,7 @@ struct Shared {
   dns::NameBudget& names;
   dns::GivenAddresses& given;
   Admission& admission;
+  Approvals& approvals;
   std::vector<std::uint16_t> own_ports;  // of every listener of ours: never a destination on this host
   std::string instance;                  // this daemon's name in Via
   std::atomic<bool> guarding{true};      // false: interception is not in force, nothing new is let in (DESIGN 8.9)
@@ -36,6 +39,7 @@ struct Services {
   Shared& shared;
   dns::Resolver& resolver;
   PipePool& pipes;
+  PeerWatch& peers;
   LiveSessions& live;
 };
 

@@ -2,6 +2,7 @@
 
 #include "net/within.hpp"
 #include "proxy/sniff.hpp"
+#include "proxy/wire/identify.hpp"
 
 #include <sys/socket.h>
 
@@ -91,6 +92,8 @@ Task<> refuse(Session& session, ConnectionRecord& record, Refusal refusal, const
     const Patience patience{session.services.shared.config.timeouts.sniff, std::nullopt};
     const auto seen = co_await sniff(session.client, patience);
     spoken = seen ? seen->spoken : Spoken::other;
+    // Cleartext HTTP/2 (RFC 9113, 3.3): its client shows the status line of an HTTP/1 answer to whoever reads on.
+    if (!seen && wire::identify(session.client.unread()) == wire::FirstBytes::h2_preface) spoken = Spoken::http;
     if (!seen && wire::looks_like_tls(session.client.unread())) spoken = Spoken::tls;
   }
   if (spoken == Spoken::tls) {

@@ -1,12 +1,15 @@
 #include "proxy/worker.hpp"
 
 #include "proxy/doors.hpp"
+#include "proxy/name_approval.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
+
+#include <future>
 
 namespace sallyport {
 namespace {
@@ -28,6 +31,7 @@ DnsEvent to_event(dns::QueryRecord record, const std::string& policy_uid) {
   event.origin.source_port = record.source_port;
   event.origin.host = record.name;
   event.origin.policy_uid = policy_uid;
+  event.origin.approval = std::move(record.approval);
   Verdict verdict;
   verdict.action = record.verdict;
   verdict.decided_by = record.decided_by;
@@ -65,14 +69,18 @@ void Worker::open(Listening& at) {
     doors_.transparent.emplace_back(open_listener(context_, endpoint, steered).value(), steering);
     endpoint = doors_.transparent.back().first.local_endpoint();
   }
+  for (auto& endpoint : at.dns) {
+    doors_.dns.push_back(dns::ListeningSockets::open({endpoint.address(), endpoint.port()}));
+    endpoint.port(doors_.dns.back().at().port());
+  }
 }
 
-void Worker::begin(Shared& shared, const Listening& at) {
+void Worker::begin(Shared& shared) {
   dns::ResolverOptions options;
   if (!shared.config.dns.upstream.empty()) options.upstream = shared.config.dns.upstream;
   resolver_ = std::make_unique<dns::Resolver>(context_, options);
-  services_ = std::make_unique<Services>(Services{shared, *resolver_, pipes_, live_});
-  begin_dns(at);
+  services_ = std::make_unique<Services>(Services{shared, *resolver_, pipes_, peers_, live_});
+  begin_dns();
   for (Acceptor& acceptor : doors_.proxy) {
     asio::co_spawn(
         context_,
@@ -89,18 +97,23 @@ void Worker::begin(Shared& shared, const Listening& at) {
   }
 }
 
-void Worker::begin_dns(const Listening& at) {
+void Worker::begin_dns() {
   Shared& shared = services_->shared;
-  dns::Services services{.policy = [&shared] { return shared.policy.current(); },
-                         .leases = shared.leases,
-                         .budget = shared.names,
-                         .given = shared.given,
-                         .resolver = *resolver_,
-                         .record =
-                             [&shared](dns::QueryRecord record) {
-                               const std::string uid = shared.policy.current()->uid();
-                               static_cast<void>(shared.audit.append(to_event(std::move(record), uid)));
-                             }};
+  dns::Services services{
+      .policy = [&shared] { return shared.policy.current(); },
+      .leases = shared.leases,
+      .budget = shared.names,
+      .given = shared.given,
+      .resolver = *resolver_,
+      .record =
+          [&shared](dns::QueryRecord record) {
+            const std::string uid = shared.policy.current()->uid();
+            static_cast<void>(shared.audit.append(to_event(std::move(record), uid)));
+          },
+      .on_ask = [&shared](const dns::QueryRecord& query, const HostName& name,
+                          const Verdict& verdict) { return ask(shared, query, name, verdict); },
+      .granted = [&shared](const dns::QueryRecord& query, const HostName& name,
+                           const Verdict& verdict) { return is_granted(shared, query, name, verdict); }};
   dns::ServerOptions options;
   options.answers.mode = shared.config.dns.mode == DnsMode::real ? dns::Mode::real : dns::Mode::synthetic;
   options.answers.nat64 = shared.config.dns.nat64;
@@ -108,7 +121,8 @@ void Worker::begin_dns(const Listening& at) {
     const auto policy = shared.policy.current();
     return identify_by_address(*policy, shared.config, source).plain();
   });
-  for (const auto& endpoint : at.dns) dns_->listen({endpoint.address(), endpoint.port()});
+  for (auto& sockets : doors_.dns) dns_->listen(std::move(sockets));
+  doors_.dns.clear();
 }
 
 void Worker::take(Socket socket, DoorKind kind, Steering steering) {
@@ -187,8 +201,20 @@ void Worker::join() {
 
 void Worker::sweep(std::shared_ptr<const Policy> policy) {
   asio::post(context_, [this, policy = std::move(policy)] {
-    live_.sweep(*policy, Clock::now(), WallClock::now(), services_->shared.config.timeouts.idle);
+    live_.sweep(*policy, Clock::now(), services_->shared.config.timeouts.idle);
   });
+}
+
+bool Worker::snapshot(std::vector<LiveConnection>& into, std::size_t limit) {
+  // Shared with the posted task, which may come too late.
+  const auto found = std::make_shared<std::promise<std::vector<LiveConnection>>>();
+  auto answer = found->get_future();
+  asio::post(context_, [this, found, limit] { found->set_value(live_.snapshot(limit)); });
+  if (answer.wait_for(std::chrono::seconds(2)) != std::future_status::ready) return false;
+  for (auto& connection : answer.get()) {
+    if (into.size() < limit) into.push_back(std::move(connection));
+  }
+  return true;
 }
 
 void Worker::report_traffic() {

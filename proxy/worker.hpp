@@ -1,7 +1,9 @@
 // One thread of the daemon: its io_context, its listeners, and every connection it accepted.
 #pragma once
+#include "console/backend.hpp"
 #include "dns/server.hpp"
 #include "net/listener.hpp"
+#include "net/peer_gone.hpp"
 #include "proxy/agent_identity.hpp"
 #include "proxy/services.hpp"
 #include "proxy/session.hpp"
@@ -23,6 +25,7 @@ struct Listening {
 struct OpenDoors {
   std::vector<Acceptor> proxy;
   std::vector<std::pair<Acceptor, Steering>> transparent;
+  std::vector<dns::ListeningSockets> dns;
 };
 
 class Worker {
@@ -32,10 +35,10 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Opens this thread's share of every TCP listener; ports of 0 are filled in for the next worker. Throws.
+  // Opens this thread's share of every listener; ports of 0 are filled in for the next worker. Throws.
   void open(Listening& at);
   // Builds what the thread works with and begins to accept. Throws.
-  void begin(Shared& shared, const Listening& at);
+  void begin(Shared& shared);
   void run_in_thread();
   void run() { context_.run(); }
   void join();
@@ -46,6 +49,8 @@ class Worker {
   void stop_accepting();
   void stop_sessions(ClosedBy why);
   std::size_t open_sessions() const { return open_sessions_.load(); }
+  // Adds what this thread serves now to `into`, up to `limit` in all. Waits for the thread; false: it does not answer.
+  bool snapshot(std::vector<LiveConnection>& into, std::size_t limit);
   void finish();
 
   asio::io_context& context() { return context_; }
@@ -55,13 +60,14 @@ class Worker {
   void take(Socket socket, DoorKind kind, Steering steering);
   Task<> serve(Socket socket, DoorKind kind, Steering steering, LiveSessions::Place place);
   Task<> serve_known(Session& session, DoorKind kind, Steering steering, Identity identity);
-  void begin_dns(const Listening& at);
+  void begin_dns();
 
   asio::io_context context_{1};
   asio::executor_work_guard<Executor> work_;
   OpenDoors doors_;
   LiveSessions live_;
   PipePool pipes_;
+  PeerWatch peers_{context_};
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<dns::Server> dns_;

@@ -134,6 +134,7 @@ std::string line_of(const ConnectionEvent& event, std::uint64_t sequence, std::s
   put_unmapped(json, event.origin);
   if (event.tls) put_unmapped_tls(json, *event.tls);
   put_duration(json, "held_ms", event.held);
+  if (event.waiting_bytes) json.count("waiting_bytes", *event.waiting_bytes);
   if (event.closed_by) json.word("closed_by", word_of(*event.closed_by));
   put_end(json, prev);
   return line;

@@ -1,0 +1,74 @@
+#include "console/answers.hpp"
+#include "console/shapes.hpp"
+#include "policy/read_file.hpp"
+
+#include <boost/json/array.hpp>
+
+namespace sallyport {
+namespace {
+
+boost::json::object to_json(const Policy::Match& match) {
+  return {{"rule", match.rule}, {"action", word_of(match.action)}, {"won", match.won}, {"why", match.why}};
+}
+
+std::string read_text(const std::string& path) {
+  auto text = read_file(path);
+  return text ? std::move(*text) : std::string();
+}
+
+}  // namespace
+
+ApiResponse show_policy(const Desk& desk, const ApiRequest& request) {
+  const auto policy = desk.backend.policy();
+  boost::json::object body{{"uid", policy->uid()}, {"path", desk.backend.policy_path}};
+  const std::string agent(request.parameter("agent"));
+  boost::json::array rules;
+  for (const auto& line : policy->describe(agent.empty() ? "default" : agent))
+    rules.push_back(boost::json::value(line));
+  body["agent"] = agent.empty() ? "default" : agent_text(agent, 256);
+  body["describes"] = std::move(rules);
+  boost::json::array warnings;
+  for (const auto& warning : policy->warnings()) warnings.push_back(boost::json::value(warning.text));
+  body["warnings"] = std::move(warnings);
+  const auto text = desk.backend.policy_text ? desk.backend.policy_text() : read_text(desk.backend.policy_path);
+  body["text"] = agent_text(text, 4U << 20U);
+  return json_response(body);
+}
+
+ApiResponse explain_policy(const Desk& desk, const ApiRequest& request) {
+  std::string url(request.parameter("url"));
+  if (url.empty()) return problem(400, "url: https://HOST/PATH, http://…, ssh://HOST or tcp://HOST:PORT");
+  if (url.find("://") == std::string::npos) url = "https://" + url;
+  const auto target = parse_target(url);
+  if (!target) return problem(400, "url: " + target.error().text);
+  const std::string method(request.parameter("method"));
+  const std::string agent(request.parameter("agent"));
+  Query query{agent.empty() ? std::string_view("default") : std::string_view(agent),
+              target->to,
+              target->spoken,
+              {},
+              false,
+              WallClock::now()};
+  // Plain HTTP is always seen; https only when a method is asked about.
+  if (target->spoken == Spoken::http || !method.empty())
+    query.request = SeenRequest{method.empty() ? std::string_view("GET") : std::string_view(method), target->path};
+  const auto explanation = desk.backend.policy()->explain(query);
+  boost::json::object body = to_json(explanation.verdict);
+  body["to"] = target->to.text();
+  body["agent"] = agent_text(query.agent, 256);
+  boost::json::array matches;
+  for (const auto& match : explanation.matches) matches.push_back(to_json(match));
+  body["matches"] = std::move(matches);
+  return json_response(body);
+}
+
+ApiResponse reload_policy(const Desk& desk, const ApiRequest& request) {
+  if (!desk.backend.reload) return problem(501, "this daemon does not reload its policy by request");
+  const auto reloaded = desk.backend.reload(request.caller);
+  if (reloaded) return json_response(boost::json::object{{"uid", *reloaded}});
+  std::string complaints;
+  for (const auto& complaint : reloaded.error()) complaints += (complaints.empty() ? "" : "\n") + complaint.text;
+  return problem(422, "the new policy is not used, the old one stays: " + complaints, "correct the file and try again");
+}
+
+}  // namespace sallyport

@@ -1,0 +1,60 @@
+#include "proxy/consent.hpp"
+
+#include <algorithm>
+
+namespace sallyport {
+
+void Consent::add(const Answer& answer) {
+  grants_.push_back(Held{answer.grant, answer.upload});
+}
+
+void Consent::clear() {
+  give_back();
+  grants_.clear();
+  used_.reset();
+}
+
+void Consent::give_back() {
+  if (!used_) return;
+  for (Held& held : grants_) {
+    if (!held.upload || *held.upload <= *used_) continue;
+    shared_.approvals.give_back(held.grant, *held.upload - *used_);
+    held.upload = *used_;
+  }
+}
+
+std::optional<std::uint64_t> Consent::upload() const {
+  std::optional<std::uint64_t> least;
+  for (const Held& held : grants_) {
+    if (held.upload) least = std::min(least.value_or(*held.upload), *held.upload);
+  }
+  return least;
+}
+
+bool Consent::lives() const {
+  if (shared_.config.approvals.on_revoke == OnRevoke::keep) return true;
+  return std::all_of(grants_.begin(), grants_.end(),
+                     [this](const Held& held) { return shared_.approvals.lives(held.grant); });
+}
+
+std::string Consent::text() const {
+  std::string all;
+  for (const Held& held : grants_) all += (all.empty() ? "" : " ") + held.grant;
+  return all;
+}
+
+Question question_of(const Attempt& attempt, const Verdict& verdict) {
+  return Question{attempt.agent, attempt.to, verdict.rule_key, verdict.asks_method, verdict.asks_path};
+}
+
+bool allowed_now(const Shared& shared, Attempt attempt) {
+  const auto policy = shared.policy.current();
+  for (;;) {
+    const Verdict verdict = judge(*policy, attempt, shared.config.dns);
+    if (verdict.action != Action::ask) return verdict.action == Action::allow;
+    const auto answer = shared.approvals.find(question_of(attempt, verdict));
+    if (!answer || !answer->approved || answer->bounded || !attempt.answer(verdict)) return false;
+  }
+}
+
+}  // namespace sallyport
