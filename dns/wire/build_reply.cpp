@@ -123,12 +123,9 @@ Bytes build_reply(const QueryMessage& query, const Reply& reply, std::size_t lim
   if (query.edns) opt = opt_record(reply.rcode, query.edns->dnssec_ok, reply.error);
   const std::size_t room = limit - std::min(limit, opt.size());
   const std::string asked = query.question.name.folded();
-  const bool whole = put_section(out, reply.answers, count_of_answers, asked, room);
-  if (!whole) {
-    set16(out, 2, flags | truncated_bit);
-  } else if (!put_section(out, reply.authority, count_of_authority, asked, room)) {
-    set16(out, 2, flags | truncated_bit);
-  }
+  const bool whole = put_section(out, reply.answers, count_of_answers, asked, room) &&
+                     put_section(out, reply.authority, count_of_authority, asked, room);
+  if (!whole) set16(out, 2, flags | truncated_bit);
   if (!opt.empty()) {
     out.insert(out.end(), opt.begin(), opt.end());
     set16(out, count_of_additional, 1);
