@@ -170,7 +170,8 @@ class HttpSession {
     end_upstream(ClosedBy::client);
     const auto host = host_of(head.host);
     if (!host || !head.host.port) {
-      co_await refuse_and_close(malformed(400, host ? "CONNECT needs HOST:PORT" : host.error().text), nullptr);
+      Refusal refusal = malformed(400, host ? "CONNECT needs HOST:PORT" : host.error().text);
+      co_await refuse_and_close(std::move(refusal), nullptr);
       co_return;
     }
     BoundTo bound{Destination{*host, *head.host.port}, NameFrom::connect, new_correlation()};
@@ -326,8 +327,8 @@ class HttpSession {
     // In absolute form the parent would resolve the name anew.
     const bool absolute =
         by_parent_ && config().parent->http == ParentHttp::absolute && config().parent->send == ParentSend::name;
-    auto connected =
-        co_await connect_route(services_, std::move(*route), absolute ? ParentUse::absolute_form : ParentUse::tunnel);
+    const ParentUse use = absolute ? ParentUse::absolute_form : ParentUse::tunnel;
+    auto connected = co_await connect_route(services_, std::move(*route), use);
     if (!connected) {
       record_->failed(connected.error().detail);
       co_return connected.error();

@@ -41,8 +41,9 @@ Task<> turn_away(Session& session, std::optional<Destination> to, Refusal refusa
     record.origin.port = to->port;
     record.origin.name_from = NameFrom::address;
   }
-  co_await refuse(session, record, std::move(refusal), to ? &*to : nullptr, Voice::raw,
-                  to ? Spoken::pending : Spoken::other);
+  const Destination* named = to ? &*to : nullptr;
+  const Spoken spoken = to ? Spoken::pending : Spoken::other;
+  co_await refuse(session, record, std::move(refusal), named, Voice::raw, spoken);
 }
 
 // In mode `real` the name an agent was given this address for, else the bare address.
