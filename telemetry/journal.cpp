@@ -19,18 +19,6 @@ LifecycleEvent note(LifecycleEvent::Kind kind, std::string detail) {
   return event;
 }
 
-// The first sequence of a log file, or nothing where it holds no record.
-std::uint64_t first_sequence_of(const std::string& path) {
-  LineReader reader(path);
-  std::uint64_t torn = 0;
-  while (reader.next()) {
-    const auto line = parse_log_line(reader.line());
-    if (line) return line->sequence - std::min(torn, line->sequence - 1);
-    ++torn;
-  }
-  return 0;
-}
-
 }  // namespace
 
 Outcome<std::unique_ptr<Journal>> Journal::open(const AuditOptions& options) {

@@ -122,6 +122,26 @@ bool LineReader::next() {
   return true;
 }
 
+std::uint64_t first_sequence_of(const std::string& path) {
+  LineReader reader(path);
+  std::uint64_t torn = 0;
+  while (reader.next()) {
+    const auto line = parse_log_line(reader.line());
+    if (line) return line->sequence - std::min(torn, line->sequence - 1);
+    ++torn;
+  }
+  return 0;
+}
+
+std::vector<std::string> in_order(const std::vector<std::string>& files) {
+  std::vector<std::pair<std::uint64_t, std::string>> ordered;
+  for (const std::string& file : files) ordered.emplace_back(first_sequence_of(file), file);
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> out;
+  for (auto& [sequence, file] : ordered) out.push_back(std::move(file));
+  return out;
+}
+
 std::string rotated_path(const std::string& current, std::uint64_t first_sequence) {
   const fs::path path(current);
   const std::string name = path.stem().string() + "." + std::to_string(first_sequence) + path.extension().string();

@@ -1,48 +1,14 @@
 #include "telemetry/log_line.hpp"
 
-#include <boost/json.hpp>
+#include "telemetry/json_read.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace sallyport {
 namespace {
 
 namespace json = boost::json;
-
-const json::object* object_at(const json::object* from, std::string_view key) {
-  const json::value* value = from ? from->if_contains(key) : nullptr;
-  return value ? value->if_object() : nullptr;
-}
-
-std::string text_at(const json::object* from, std::string_view key) {
-  const json::value* value = from ? from->if_contains(key) : nullptr;
-  const json::string* text = value ? value->if_string() : nullptr;
-  return text ? std::string(*text) : std::string();
-}
-
-std::uint64_t number_at(const json::object* from, std::string_view key) {
-  const json::value* value = from ? from->if_contains(key) : nullptr;
-  if (!value || !value->is_number()) return 0;
-  boost::system::error_code error;
-  const auto number = value->to_number<std::uint64_t>(error);
-  return error ? 0 : number;
-}
-
-// Lines are up to 64 KiB; parsing them takes no allocation.
-class Parsed {
- public:
-  explicit Parsed(std::string_view text) : memory_(buffer_.data(), buffer_.size()) {
-    boost::system::error_code error;
-    value_ = json::parse(text, error, &memory_);
-    if (error) value_ = nullptr;
-  }
-  const json::object* object() const { return value_.if_object(); }
-
- private:
-  std::array<unsigned char, 32768> buffer_;
-  json::monotonic_resource memory_;
-  json::value value_;
-};
 
 template <class T, std::size_t N>
 std::optional<T> from_word(std::string_view word, const std::array<T, N>& all) {
@@ -89,7 +55,7 @@ Origin origin_of(const json::object& line) {
 }  // namespace
 
 std::optional<LogLine> parse_log_line(std::string_view text) {
-  const Parsed parsed(text);
+  const ParsedJson parsed(text);
   const json::object* line = parsed.object();
   const json::object* ours = object_at(object_at(line, "unmapped"), "sallyport");
   LogLine out;
@@ -111,7 +77,7 @@ std::optional<LogLine> parse_log_line(std::string_view text) {
 }
 
 std::optional<ConnectionEvent> crashed_connection(std::string_view text) {
-  const Parsed parsed(text);
+  const ParsedJson parsed(text);
   const json::object* line = parsed.object();
   if (!line) return std::nullopt;
   ConnectionEvent event;

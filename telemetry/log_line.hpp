@@ -73,6 +73,12 @@ struct Unfinished {
 };
 Unfinished find_unfinished(const std::vector<std::string>& files, std::size_t limit = 200'000);
 
+// The first sequence of a log file; 0: it holds no record.
+std::uint64_t first_sequence_of(const std::string& path);
+// The files in the order of the chain, which is that of their first sequences: their names say nothing that could not
+// be changed.
+std::vector<std::string> in_order(const std::vector<std::string>& files);
+
 // The first sequence in an older file's name, "audit.12.jsonl" of "audit.jsonl".
 std::optional<std::uint64_t> first_sequence_in_name(const std::string& current, const std::string& file);
 // "DIR/audit.12.jsonl"

@@ -281,16 +281,6 @@ void check_against(const Head& against, bool seen, VerifyReport& report, const s
   }
 }
 
-// The order of the chain is that of the files' first sequences; their names say nothing that could not be changed.
-std::uint64_t first_sequence(const std::string& file) {
-  LineReader reader(file);
-  while (reader.next()) {
-    const auto line = parse_log_line(reader.line());
-    if (line) return line->sequence;
-  }
-  return 0;
-}
-
 }  // namespace
 
 const char* word_of(VerifyProblem::Kind kind) {
@@ -332,13 +322,11 @@ VerifyReport verify(const std::vector<std::string>& files, const VerifyOptions& 
     }
     key = std::move(*read);
   }
-  std::vector<std::pair<std::uint64_t, std::string>> ordered;
-  for (const std::string& file : files) ordered.emplace_back(first_sequence(file), file);
-  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  const std::vector<std::string> ordered = in_order(files);
   Verifier verifier(options, std::move(key), report);
-  for (const auto& [sequence, file] : ordered) verifier.read(file);
+  for (const std::string& file : ordered) verifier.read(file);
   verifier.finish();
-  const std::string last = ordered.empty() ? std::string("no file") : ordered.back().second;
+  const std::string last = ordered.empty() ? std::string("no file") : ordered.back();
   if (options.against) check_against(*options.against, verifier.saw_against(), report, last);
   return report;
 }
