@@ -1,5 +1,6 @@
 #include "policy/agent_loader.hpp"
 
+#include "policy/agent_name.hpp"
 #include "policy/read_file.hpp"
 #include "policy/rule_loader.hpp"
 
@@ -11,14 +12,6 @@ namespace {
 
 // Who claims which source block, to find two that claim the same.
 using Claims = std::map<Cidr, std::string>;
-
-bool is_agent_name(std::string_view name) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
-  };
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), allowed);
-}
 
 void load_from(const YamlNode& node, const std::string& name, LoadContext& context, Claims& claims,
                AgentPolicy& agent) {
