@@ -49,7 +49,10 @@ TEST(Config, TellsEveryComplaintAtOnce) {
 }
 
 TEST(Config, RefusesAKeyItCouldNotKeepItsWordOn) {
-  EXPECT_NE(complaints("approvals: { timeout: 3s }\n"), "");
+  EXPECT_NE(complaints("inspect: { roots: [] }\n"), "");
+  EXPECT_NE(complaints("approvals: { timeout: 0s }\n"), "");
+  EXPECT_NE(complaints("approvals: { store: postgres }\n"), "");
+  EXPECT_NE(complaints("listen: { admin: 127.0.0.1:1 }\n"), "");
   EXPECT_NE(complaints("gateway: { check: own }\n"), "");
   EXPECT_NE(complaints("gateway: { interfaces: [br0] }\nlisten: { dns: \"[::]:1\" }\n"), "");
 }

@@ -244,15 +244,11 @@ class Daemon {
   }
 
   std::vector<Metric> metrics() {
-    const auto gauge = [](std::string name, std::string help, double value) {
-      return Metric{std::move(name), std::move(help), Metric::Kind::gauge, {}, value};
-    };
-    const auto counts = approvals_.counts();
-    return {gauge("sallyport_guarding", "1 while interception is in force.", shared_.guarding.load() ? 1 : 0),
-            gauge("sallyport_connections", "Client connections that are open.", static_cast<double>(open_sessions())),
-            gauge("sallyport_held", "Connections that wait for an approval.", static_cast<double>(counts.held)),
-            gauge("sallyport_connection_limit", "The most connections at one time.",
-                  static_cast<double>(admission_limit()))};
+    return {Metric{"sallyport_connections_limit",
+                   "The most connections at one time.",
+                   Metric::Kind::gauge,
+                   {},
+                   static_cast<double>(admission_limit())}};
   }
 
   Task<> mind_signals() {

@@ -60,7 +60,9 @@ class Sallyport:
         config = {
             "policy": str(self.policy_file),
             "data": str(self.folder / "data"),
-            "listen": {"proxy": f"{GATEWAY}:3128", "dns": "[::]:15053"},
+            "listen": {"proxy": f"{GATEWAY}:3128", "dns": "[::]:15053", "console": "127.0.0.1:9180"},
+            # What is asked is refused at once, unless a test has somebody who answers.
+            "approvals": {"unattended": "refuse"},
             "dns": {"upstream": ["93.184.216.53"]},
             "user": "nobody",
             "telemetry": {"audit": audit},
