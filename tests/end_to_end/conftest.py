@@ -54,11 +54,11 @@ def start(world):
             if earlier.process.poll() is None:
                 earlier.close()
 
-    def begin(**settings):
+    def begin(before=(), **settings):
         end()
         daemon = Sallyport(world, **settings)
         started.append(daemon)
-        return daemon.start()
+        return daemon.start(before)
     begin.end = end
     yield begin
     for daemon in started:
@@ -80,6 +80,14 @@ def agent(request, world):
 @pytest.fixture
 def explicit(world):
     return Agent(world, "explicit")
+
+
+@pytest.fixture(scope="module")
+def other_address(world):
+    """A second address of the agents' network, for tests with two agents."""
+    world.agent.ip("addr", "add", "10.77.0.9/24", "dev", "eth0")
+    yield "10.77.0.9"
+    world.agent.ip("addr", "del", "10.77.0.9/24", "dev", "eth0")
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
 """How the agent reaches out: through the explicit proxy, or as if nothing stood in between."""
+import contextlib
+import functools
 import os
 import socket
 import ssl
@@ -14,8 +16,8 @@ PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTP
 class Agent:
     """The agent's side of one door."""
 
-    def __init__(self, world, door):
-        self.world, self.door = world, door
+    def __init__(self, world, door, source=None):
+        self.world, self.door, self.source = world, door, source
         self.ca = world.internet.certificates.ca
 
     def environment(self):
@@ -30,12 +32,14 @@ class Agent:
         return self.world.agent.run(words, env={**self.environment(), **(env or {})}, **options)
 
     def curl(self, *words, **options):
-        return self.run("curl", "-sS", "--max-time", "10", *words, **options)
+        way = ["--interface", self.source] if self.source else []
+        return self.run("curl", "-sS", "--max-time", "10", *way, *words, **options)
 
     def connect(self, address, port, seconds=10):
         """A plain socket of the agent's own."""
         with self.world.agent.inside():
-            return socket.create_connection((address, port), timeout=seconds)
+            return socket.create_connection((address, port), timeout=seconds,
+                                            source_address=(self.source, 0) if self.source else None)
 
     def proxy(self):
         return self.connect(*PROXY)
@@ -55,8 +59,8 @@ class Agent:
             client = socket.socket(family, socket.SOCK_DGRAM)
         with client:
             client.settimeout(15)
-            if source:
-                client.bind((source, 0))
+            if source or self.source:
+                client.bind((source or self.source, 0))
             client.connect((resolver, 53))  # an answer from any other address is not seen
             client.send(query)
             return client.recv(65535)
@@ -131,10 +135,37 @@ def socks5(stream, name, port):
     return stream.recv(10)[1]
 
 
+def tunnel(agent, name, port):
+    if agent.door == "gateway":
+        return agent.connect(agent.ask(name).addresses[0], port)
+    stream = agent.proxy()
+    stream.sendall(f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n\r\n".encode())
+    answer = stream.recv(4096)
+    if b" 200 " not in answer:
+        stream.close()
+        raise ConnectionRefusedError(answer.decode())
+    return stream
+
+
+def hold(agent, count):
+    """Connections of the agent that stay open and silent."""
+    streams = []
+    for _ in range(count):
+        with contextlib.suppress(OSError):
+            streams.append(agent.proxy() if agent.door == "explicit" else agent.connect("93.184.216.40", 7))
+    return streams
+
+
+def release(streams):
+    for stream in streams:
+        stream.close()
+
+
+@functools.lru_cache
 def client_hello(name):
     """The first flight of a TLS client that asks for `name`, made by the library itself."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = bool(name)
     if not name:
         context.verify_mode = ssl.CERT_NONE

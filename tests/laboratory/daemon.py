@@ -29,6 +29,13 @@ rules:
   - { allow: 93.184.216.40, ports: [80] }
 """
 
+# Two agents by their addresses, to be put behind a policy.
+TWO = """\
+agents:
+  one: { from: [10.77.0.2, "fd77::2"] }
+  two: { from: [10.77.0.9] }
+"""
+
 
 def program():
     path = os.environ.get("SALLYPORT")
@@ -83,9 +90,10 @@ class Sallyport:
         # JSON is YAML.
         self.config_file.write_text(json.dumps(config, indent=2))
 
-    def start(self):
+    def start(self, before=()):
+        """`before`: words ahead of the program's own, such as those of prlimit."""
         with open(self.output, "ab") as output:
-            self.process = self.world.gateway.start([program(), "serve", "-c", self.config_file], stdout=output,
+            self.process = self.world.gateway.start([*before, program(), "serve", "-c", self.config_file], stdout=output,
                                                     stderr=subprocess.STDOUT,
                                                     env={**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")})
         wait_until(self.ready, "READY=1, as systemd would hear it", seconds=20)
