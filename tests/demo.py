@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The story, told by the program itself: `./dev demo`. One machine, no internet; everything is gone at the end."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -8,7 +9,7 @@ import sys
 import textwrap
 
 from laboratory.clients import Agent
-from laboratory.daemon import PROXY_URL, Sallyport, program, summary
+from laboratory.daemon import PROXY_URL, Sallyport, program, summary, wait_until
 from laboratory.world import World
 
 POLICY = """\
@@ -47,7 +48,7 @@ def show(who, words, got):
 class Story:
     def __init__(self, world):
         self.world = world
-        self.sallyport = Sallyport(world, policy=POLICY, gateway=True)
+        self.sallyport = Sallyport(world, policy=POLICY, gateway=True, approvals={"unattended": "hold"})
         self.passed = True
 
     def records(self, since, **wanted):
@@ -88,20 +89,19 @@ class Story:
 
         title("4. The gateway door: a client that knows of nothing")
         self.attempt(steered, [*curl, "https://allowed.test/"], {"kind": "close", "host": "allowed.test"}, True)
-        self.world.internet.forget()
-        self.attempt(steered, [*curl, "https://unknown.test/"], {"kind": "refuse", "host": "unknown.test"}, False)
-        packets, questions = len(self.world.internet.capture.take()), len(self.world.internet.asked)
-        say(f"    the internet saw {packets} packets and {questions} questions of that")
-        self.passed &= packets == questions == 0
+        self.attempt(steered, [*curl, "https://denied.test/"], {"kind": "dns", "host": "denied.test"}, False)
 
-        title("5. A change of mind: edit the policy, it takes effect at once")
+        title("5. Nobody has decided: the connection waits, open and silent, for a person")
+        self.hold(steered, ["curl", "-sS", "--max-time", "30", "https://unknown.test/"])
+
+        title("6. A change of mind: edit the policy, it takes effect at once, and beats every answer")
         since = daemon.mark()
-        daemon.policy_file.write_text(POLICY + "  - allow: unknown.test\n")
-        say(paint("36", "gateway$ ") + f"echo '  - allow: unknown.test' >> {daemon.policy_file}")
+        daemon.policy_file.write_text(POLICY + "  - deny: unknown.test\n")
+        say(paint("36", "gateway$ ") + f"echo '  - deny: unknown.test' >> {daemon.policy_file}")
         daemon.wait_for(since, kind="policy")
-        self.attempt(steered, [*curl, "https://unknown.test/"], {"kind": "close", "host": "unknown.test"}, True)
+        self.attempt(steered, [*curl, "https://unknown.test/"], {"kind": "dns", "verdict": "deny"}, False)
 
-        title("6. The end, and the log: is it whole? And would anyone notice if not?")
+        title("7. The end, and the log: is it whole? And would anyone notice if not?")
         say(paint("36", "gateway$ ") + f"kill -TERM {daemon.process.pid}    # it ends, and signs the end of its log")
         self.passed &= daemon.stop() == 0
         key = ["--key", daemon.folder / "data" / "audit.pub"]
@@ -111,6 +111,43 @@ class Story:
         lines = daemon.audit_file.read_bytes().split(b"\n")
         copy.write_bytes(b"\n".join(lines[:2] + lines[3:]))
         self.verify([*key, copy], 1)
+
+    def hold(self, agent, words):
+        self.world.internet.forget()
+        since = self.sallyport.mark()
+        say(paint("36", "agent$ ") + shlex.join(words) + " &")
+        with concurrent.futures.ThreadPoolExecutor() as background:
+            waiting = background.submit(agent.run, *words)
+            asked = wait_until(lambda: self.admin("/v1/approvals?state=pending")["approvals"], "the question")[0]
+            self.show_admin("/v1/approvals?state=pending")
+            say("    " + ", ".join(f"{key}: {asked[key]}" for key in ("id", "agent", "host", "port", "state", "reason")))
+            self.saw_nothing()
+            answer = {"decision": "approve", "ttl": "1h", "note": "for the demo"}
+            got = self.admin(f"/v1/approvals/{asked['id']}", answer)
+            self.show_admin(f"/v1/approvals/{asked['id']}", answer)
+            say(f"    state: {got['approval']['state']}, connections let through: {got['released']}")
+            got = waiting.result()
+        say("    and the waiting curl goes on:")
+        show("agent", words, got)
+        self.passed &= got.returncode == 0 and '"address"' in got.stdout
+        self.records(since, kind="close", host="unknown.test")
+
+    def saw_nothing(self):
+        packets, questions = len(self.world.internet.capture.take()), len(self.world.internet.asked)
+        say(f"    the internet has seen {packets} packets and {questions} questions of that")
+        self.passed &= packets == questions == 0
+
+    def admin_words(self, path, body=None):
+        sent = ["-d", json.dumps(body), "-H", "Content-Type: application/json"] if body else []
+        return ["curl", "-sS", "--unix-socket", str(self.sallyport.folder / "data" / "admin.sock"), *sent,
+                "http://sallyport" + path]
+
+    def admin(self, path, body=None):
+        got = self.world.gateway.run(self.admin_words(path, body), check=True)
+        return json.loads(got.stdout)
+
+    def show_admin(self, path, body=None):
+        say(paint("36", "gateway$ ") + shlex.join(self.admin_words(path, body)))
 
     def verify(self, words, status):
         got = self.sallyport.run("audit", "verify", *words)
