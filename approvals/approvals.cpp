@@ -22,6 +22,10 @@ Approvals::Approvals(const std::string& store, ApprovalLimits limits, AuditLog& 
 
 Approvals::~Approvals() {
   state_->store->stop();
+  const std::lock_guard lock(state_->mutex);
+  for (const auto& [number, record] : state_->pending) {
+    while (!record->waiters.empty()) state_->dequeue(*std::shared_ptr<Waiter>(record->waiters.front()));
+  }
 }
 
 std::vector<Approval> Approvals::approvals(const Filter& filter) const {

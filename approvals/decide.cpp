@@ -16,6 +16,17 @@ std::optional<Approvals::DecideFault> bounds_fault(const Decision& decision) {
   return std::nullopt;
 }
 
+// For those who wait: one of them takes all of the upload.
+void reserve(GrantRecord& record, std::uint64_t slots) {
+  Grant& grant = record.grant();
+  grant.used += slots;
+  if (grant.uses_left) *grant.uses_left -= slots;
+  if (grant.upload_left && slots != 0) {
+    grant.upload_left = 0;
+    ++record.reservations;
+  }
+}
+
 // Subdomains of it are one owner's.
 bool has_one_owner(const Host& host) {
   const HostName* name = host.name();
@@ -81,10 +92,11 @@ std::shared_ptr<Approvals::State::Act> Approvals::State::prepare(const Records& 
     // Spent in the same write, so that a crash can't give them again.
     std::uint64_t slots = std::min(waiting, grant->grant().uses_left.value_or(waiting));
     if (decision.upload) slots = std::min<std::uint64_t>(slots, 1);
-    for (std::uint64_t slot = 0; slot < slots; ++slot) take_use(*grant);
+    reserve(*grant, slots);
     act->parts.push_back({record, grant, slots, true, {}, {}, {}, {}});
     for (const auto& [number, other] : pending) {
-      if (other->busy || !GrantIndex::covers(grant->grant(), other->approval().question)) continue;
+      if (other->busy || !grant->offers(at) || !GrantIndex::covers(grant->grant(), other->approval().question))
+        continue;
       if (grant->is_bounded()) {
         act->to_look_again.push_back(other);
       } else {
@@ -139,6 +151,7 @@ void Approvals::State::apply(Act& act, bool written) {
         act.others.push_back(record->waiters.front());
         dequeue(*act.others.back());
       }
+      tell(Waiting{record->approval().id, record->approval().waiting});
     }
     for (Act::Part& part : act.parts) {
       const std::uint64_t released = part.answered.size() + part.again.size();

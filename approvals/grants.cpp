@@ -157,10 +157,9 @@ void Approvals::spend(const std::string& id, std::function<void(std::optional<An
     std::optional<Answer> answer;
     if (record) {
       const std::lock_guard lock(state->mutex);
-      const Grant& grant = record->grant();
       if (!written) {
         state->put_back(*record, taken->upload);
-      } else if (grant.end == Grant::End::none && !record->is_due(state->now())) {
+      } else if (!record->lapsed && !record->is_due(state->now())) {
         answer = taken;
         state->end_if_used_up(*record);
       }
@@ -227,7 +226,7 @@ boost::system::result<Grant, Approvals::DecideFault> Approvals::revoke(const std
   const auto settle = [&, state = state_.get()](bool good) {
     const std::lock_guard settled(state->mutex);
     written = good;
-    if (good) state->end(*record, Grant::End::revoked, ended.ended, by);
+    if (good && !record->lapsed) state->end(*record, Grant::End::revoked, ended.ended, by);
     if (good) state->trim();
     ended = good ? record->grant() : ended;
     record->busy = false;

@@ -52,6 +52,7 @@ void Approvals::State::open(const std::string& path) {
   trim();
   store = std::make_unique<StoreThread>(
       std::move(file), StoreThread::Book{[this] { return collect(); }, [this](const Changes& kept) { keep(kept); }});
+  store->wake(StoreThread::Urgency::now);
 }
 
 Changes Approvals::State::collect() {
