@@ -19,6 +19,10 @@ std::string date_of(WallClock::time_point time) {
          two(static_cast<unsigned>(date.day()));
 }
 
+std::string times(std::uint64_t count) {
+  return count == 1 ? "once" : std::to_string(count) + " times";
+}
+
 std::string in_quotes(const std::string& plain) {
   return "\"" + plain + "\"";
 }
@@ -61,8 +65,8 @@ struct Learner::Page {
 
 std::string Learner::Page::seen(const Use& use) {
   std::string text;
-  if (use.reached != 0) text += "reached " + std::to_string(use.reached) + " times";
-  if (use.asked != 0) text += (text.empty() ? "" : ", ") + ("asked " + std::to_string(use.asked) + " times");
+  if (use.reached != 0) text += "reached " + times(use.reached);
+  if (use.asked != 0) text += (text.empty() ? "" : ", ") + ("asked " + times(use.asked));
   if (text.empty()) text = "requests";
   text += ", last " + date_of(use.last);
   const char* between = "; ";
@@ -157,7 +161,7 @@ void Learner::Page::put_left_out(const Agent& agent) {
     const std::string to = Destination{key.first, key.second}.text();
     const auto refused = agent.refused.find(key);
     line("    # left out: " + to +
-         (refused != agent.refused.end() ? ", refused " + std::to_string(refused->second) + " times"
+         (refused != agent.refused.end() ? ", refused " + times(refused->second)
                                          : ", an address of no public network that was asked for and never reached"));
   }
   if (agent.beyond != 0) line("    # left out: " + std::to_string(agent.beyond) + " attempts at further destinations");

@@ -1,4 +1,4 @@
-// `sallyport audit verify|schema`: is the log whole, and what is in it?
+// `sallyport audit …`: is the log whole, and what is in it?
 #pragma once
 
 namespace CLI {

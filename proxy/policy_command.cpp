@@ -1,19 +1,23 @@
 #include "proxy/policy_command.hpp"
 
 #include "policy/policy.hpp"
+#include "proxy/policy_log_command.hpp"
 
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sallyport {
 namespace {
 
 struct Options {
   std::string file, url, agent = "default", method;
-  bool strict = false;
+  bool strict = false, json = false;
 };
 
 std::shared_ptr<const Policy> load(const std::string& file) {
@@ -32,10 +36,23 @@ int check(const Options& options) {
   return 0;
 }
 
+void print_json(const std::vector<Policy::TestResult>& results) {
+  boost::json::array tests;
+  for (const auto& result : results) {
+    tests.push_back(boost::json::object{
+        {"where", result.where}, {"what", result.what}, {"passed", result.passed}, {"got", result.got}});
+  }
+  std::cout << boost::json::object{{"tests", std::move(tests)}} << '\n';
+}
+
 int test(const Options& options) {
   const auto policy = load(options.file);
   if (!policy) return 1;
   const auto results = policy->run_tests(WallClock::now());
+  if (options.json) {
+    print_json(results);
+    return std::all_of(results.begin(), results.end(), [](const auto& result) { return result.passed; }) ? 0 : 1;
+  }
   std::size_t failed = 0;
   for (const auto& result : results) {
     if (result.passed) continue;
@@ -66,6 +83,21 @@ Query query_for(const Options& options, const Target& target) {
   return query;
 }
 
+void print_json(const Options& options, const Target& target, const Policy::Explanation& explanation) {
+  boost::json::array matches;
+  for (const auto& match : explanation.matches) {
+    matches.push_back(boost::json::object{
+        {"rule", match.rule}, {"action", word(match.action)}, {"won", match.won}, {"why", match.why}});
+  }
+  std::cout << boost::json::object{{"agent", options.agent},
+                                   {"to", target.to.text()},
+                                   {"verdict", word(explanation.verdict.action)},
+                                   {"rule", explanation.verdict.rule},
+                                   {"reason", explanation.verdict.reason},
+                                   {"matches", std::move(matches)}}
+            << '\n';
+}
+
 int explain(const Options& options) {
   const auto policy = load(options.file);
   if (!policy) return 1;
@@ -75,6 +107,10 @@ int explain(const Options& options) {
     return 2;
   }
   const auto explanation = policy->explain(query_for(options, *target));
+  if (options.json) {
+    print_json(options, *target, explanation);
+    return 0;
+  }
   const Verdict& verdict = explanation.verdict;
   std::cout << word(verdict.action) << "  " << options.agent << " -> " << target->to.text();
   if (!verdict.rule.empty()) std::cout << "  by " << verdict.rule;
@@ -87,22 +123,31 @@ int explain(const Options& options) {
 }  // namespace
 
 void add_policy_command(CLI::App& application, int& exit_status) {
-  auto* command = application.add_subcommand("policy", "Check, test and explain a policy file");
+  auto* command = application.add_subcommand("policy", "Check, test, explain, compare and learn policies");
   command->require_subcommand(1);
   auto options = std::make_shared<Options>();
   auto* checking = command->add_subcommand("check", "Is the file good?");
   checking->add_option("FILE", options->file, "policy.yaml")->required();
   checking->add_flag("--strict", options->strict, "warnings are errors");
+  checking->footer("Example: sallyport policy check --strict policy.yaml");
   checking->callback([options, &exit_status] { exit_status = check(*options); });
   auto* testing = command->add_subcommand("test", "Run the file's own tests");
   testing->add_option("FILE", options->file, "policy.yaml")->required();
+  testing->add_flag("--json", options->json, "one JSON object");
+  testing->footer("Example: sallyport policy test policy.yaml");
   testing->callback([options, &exit_status] { exit_status = test(*options); });
   auto* explaining = command->add_subcommand("explain", "What would happen to URL, and by which rule?");
   explaining->add_option("FILE", options->file, "policy.yaml")->required();
-  explaining->add_option("URL", options->url, "https://HOST/PATH, http://…, ssh://HOST or tcp://HOST:PORT")->required();
+  explaining->add_option("URL", options->url, "https://HOST/PATH, http://HOST/PATH, ssh://HOST or tcp://HOST:PORT")
+      ->required();
   explaining->add_option("--agent", options->agent, "who asks (default: the agent `default`)");
   explaining->add_option("--method", options->method, "the request's method, where the request is seen");
+  explaining->add_flag("--json", options->json, "one JSON object");
+  explaining->footer("Example: sallyport policy explain policy.yaml https://api.github.com/user --method POST");
   explaining->callback([options, &exit_status] { exit_status = explain(*options); });
+  add_diff_command(*command, exit_status);
+  add_replay_command(*command, exit_status);
+  add_learn_command(*command, exit_status);
 }
 
 }  // namespace sallyport
