@@ -1,7 +1,9 @@
+#include "proxy/approvals_command.hpp"
 #include "proxy/audit_command.hpp"
 #include "proxy/gateway_command.hpp"
 #include "proxy/policy_command.hpp"
 #include "proxy/serve_command.hpp"
+#include "proxy/status_command.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -17,6 +19,8 @@ int main(int argc, char** argv) {
   });
   int exit_status = 0;
   sallyport::add_serve_command(application, exit_status);
+  sallyport::add_approvals_command(application, exit_status);
+  sallyport::add_status_command(application, exit_status);
   sallyport::add_policy_command(application, exit_status);
   sallyport::add_audit_command(application, exit_status);
   sallyport::add_gateway_command(application, exit_status);

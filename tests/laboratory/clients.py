@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import struct
+import subprocess
 
 from .daemon import PROXY, PROXY_URL
 from .name_server import NAMES, TRUNCATED, TYPES, decode_name, encode_name
@@ -34,6 +35,11 @@ class Agent:
     def curl(self, *words, **options):
         way = ["--interface", self.source] if self.source else []
         return self.run("curl", "-sS", "--max-time", "10", *way, *words, **options)
+
+    def start(self, *words, env=None, **options):
+        """The same in the background: its output is there to read, and it ends with the laboratory at the latest."""
+        return self.world.agent.start(words, env={**self.environment(), **(env or {})}, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
     def connect(self, address, port, seconds=10):
         """A plain socket of the agent's own."""
