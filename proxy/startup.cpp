@@ -119,8 +119,9 @@ std::string banner(const Config& config, const Listening& at, const Policy& poli
   }
   std::error_code error;
   const bool there = policy.files().size() > 0 && fs::exists(config.policy, error);
-  text += "  policy       " + config.policy +
-          (there ? " (edit it: changes apply at once)\n" : " (not there yet: everything is asked until you write it)\n");
+  text +=
+      "  policy       " + config.policy +
+      (there ? " (edit it: changes apply at once)\n" : " (not there yet: everything is asked until you write it)\n");
   text += "  log          " + config.audit.path + "\n";
   return text;
 }
