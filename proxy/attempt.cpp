@@ -1,5 +1,7 @@
 #include "proxy/attempt.hpp"
 
+#include "proxy/internal_name.hpp"
+
 #include <algorithm>
 
 namespace sallyport {
@@ -28,6 +30,12 @@ Query Attempt::query(WallClock::time_point now) const {
 }
 
 Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns) {
+  if (is_internal_name(attempt.to.host)) {
+    Verdict verdict;
+    verdict.decided_by = DecidedBy::guard;
+    verdict.reason = "sallyport.internal is Sallyport itself, and speaks plain HTTP on port 80 only";
+    return verdict;
+  }
   const Query query = attempt.query(WallClock::now());
   Verdict verdict = policy.decide(query);
   const Address* address = attempt.to.host.address();

@@ -5,6 +5,7 @@
 #include "proxy/connect_guarded.hpp"
 #include "proxy/hold.hpp"
 #include "proxy/http_session.hpp"
+#include "proxy/internal_name.hpp"
 #include "proxy/sniff.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -64,7 +65,8 @@ class BoundSession {
 
   Task<> run() {
     Verdict first = decide();
-    if (first.action == Action::deny) co_return co_await turn_away(denied(first));
+    const bool internal = is_internal_site(attempt_.to);  // answered here once HTTP is seen, and never dialled
+    if (first.action == Action::deny && !internal) co_return co_await turn_away(denied(first));
     if (first.action == Action::ask && voice_ != Voice::raw) {
       // Its protocol waits for our answer, so nothing more can be learned before the question.
       auto answered = co_await settle(session_, *record_, attempt_, *consent_);
@@ -93,6 +95,7 @@ class BoundSession {
     origin.host = attempt_.to.host.text();
     origin.port = attempt_.to.port;
     origin.name_from = from_;
+    services_.shared.internal.contexts.label(origin);
   }
 
   Verdict decide() {

@@ -6,6 +6,8 @@
 #include "proxy/connect_guarded.hpp"
 #include "proxy/hold.hpp"
 #include "proxy/http_body.hpp"
+#include "proxy/internal_name.hpp"
+#include "proxy/internal_session.hpp"
 #include "proxy/wire/http_forward.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -222,6 +224,10 @@ class HttpSession {
       co_return After::close;
     }
     Destination to = *asked;
+    if (is_for_internal_site(to)) {
+      const After after = co_await serve_internal_request(head, std::move(event), to);
+      co_return after;
+    }
     const Destination named = to;
     Attempt attempt{session_.origin.agent, to, Spoken::http, head.method, head.target.path, false};
     const auto mismatch = agree_on_host(to, attempt);
@@ -256,6 +262,26 @@ class HttpSession {
     co_return after;
   }
 
+  // A bare address is not made Sallyport's own by what Host says.
+  bool is_for_internal_site(const Destination& asked) const {
+    if (!bound_) return is_internal_site(asked);
+    return is_internal_site(*bound_) && bound_from_ != NameFrom::host;
+  }
+
+  Task<After> serve_internal_request(const wire::RequestHead& head, HttpEvent event, Destination asked) {
+    begin_record(bound_.value_or(asked));
+    if (!record_->is_open()) record_->origin.verdict = internal_verdict();
+    if (!record_->is_open() && !record_->open()) {
+      Refusal refusal = denied_by(DecidedBy::guard, "the audit log cannot be written");
+      co_return co_await refuse_request(head, std::move(event), std::move(refusal), asked);
+    }
+    event.origin = record_->origin;
+    const bool keep = co_await serve_internal(session_, *record_, head, asked, event);
+    event.origin.time = WallClock::now();
+    write(std::move(event));
+    co_return keep ? After::next_request : After::close;
+  }
+
   HttpEvent event_of(const wire::RequestHead& head) {
     HttpEvent event;
     event.method = head.method;
@@ -282,6 +308,7 @@ class HttpSession {
       record_->origin.correlation = new_correlation();
       session_.live.record = record_.get();
     }
+    services_.shared.internal.contexts.label(record_->origin);
     if (record_->is_open()) return;
     name_record(*record_, to, bound_ ? bound_from_ : to.host.address() ? NameFrom::address : NameFrom::host);
     record_->origin.agent = session_.origin.agent;

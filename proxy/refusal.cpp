@@ -42,8 +42,8 @@ std::string next_step(const Refusal& refusal, const Destination* to) {
   }
   const std::string host = to ? to->host.text() : "HOST";
   if (!refusal.approval.empty() && refusal.approval_state == Approval::State::pending)
-    return "Somebody has been asked. Try again in a while: once approval " + refusal.approval +
-           " is granted, the same request goes through.";
+    return "Somebody has been asked. GET http://sallyport.internal/v1/access/" + refusal.approval +
+           "?wait=30s waits for the answer; once it is yes, the same request goes through.";
   if (!refusal.approval.empty()) return "A person has decided this: go without it, or ask the operator to reconsider.";
   if (refusal.verdict.decided_by == DecidedBy::default_ || refusal.verdict.action == Action::ask)
     return "Trying again won't help until a rule allows it. The operator can add `- allow: " + host +

@@ -8,6 +8,7 @@
 #include "net/pipe_pool.hpp"
 #include "proxy/admission.hpp"
 #include "proxy/config.hpp"
+#include "proxy/internal_contexts.hpp"
 #include "proxy/live_sessions.hpp"
 #include "proxy/policy_holder.hpp"
 #include "telemetry/audit_log.hpp"
@@ -32,6 +33,7 @@ struct Shared {
   std::vector<std::uint16_t> own_ports;  // of every listener of ours: never a destination on this host
   std::string instance;                  // this daemon's name in Via
   std::atomic<bool> guarding{true};      // false: interception is not in force, nothing new is let in (DESIGN 8.9)
+  InternalState internal{};
 };
 
 // One for each thread, used by that thread alone.
