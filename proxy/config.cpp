@@ -1,5 +1,6 @@
 #include "proxy/config.hpp"
 
+#include "approvals/notify/load_options.hpp"
 #include "policy/pattern.hpp"
 #include "policy/yaml.hpp"
 
@@ -267,6 +268,8 @@ void read_approvals(Section approvals, ApprovalsConfig& into) {
                                {{"hold", Unattended::hold}, {"refuse", Unattended::refuse}});
   std::string store = "sqlite";
   approvals.choice<std::string>("store", store, {{"sqlite", "sqlite"}});
+  load_notify(approvals.get("notify"), approvals.file(), approvals.complaints(), into.notify);
+  load_decider(approvals.get("decider"), approvals.file(), approvals.complaints(), into.notify);
 }
 
 void read_limits(Section limits, Limits& into) {

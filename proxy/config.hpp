@@ -1,5 +1,6 @@
 // sallyport.yaml: how the daemon runs (DESIGN section 6). Every key has a default.
 #pragma once
+#include "approvals/notify/options.hpp"
 #include "policy/address.hpp"
 #include "policy/destination.hpp"
 #include "policy/result.hpp"
@@ -73,6 +74,7 @@ struct ApprovalsConfig {
   std::uint64_t pending_per_agent = 50;
   OnRevoke on_revoke = OnRevoke::close;
   Unattended unattended = Unattended::hold;
+  NotifyOptions notify;  // with the decider
 };
 
 struct Limits {

@@ -1,5 +1,6 @@
 #include "proxy/daemon.hpp"
 
+#include "approvals/notify/notify.hpp"
 #include "console/server.hpp"
 #include "net/file_watch.hpp"
 #include "net/sd_notify.hpp"
@@ -139,6 +140,7 @@ class Daemon {
   int run() {
     for (auto& worker : workers_) worker->begin(shared_);
     told(LifecycleEvent::Kind::start, "started");
+    notify_ = std::make_unique<Notify>(approvals_, config_.approvals.notify, config_.dns.upstream);
     listening_ = approvals_.subscribe([this](const Approvals::Happening& what) { heard(what); });
     for (auto& worker : workers_) worker->run_in_thread();
     asio::co_spawn(control_, mind_signals(), asio::detached);
@@ -399,6 +401,7 @@ class Daemon {
     guard_thread_ = std::jthread();
     listening_ = Approvals::Subscription();
     admin_.reset();
+    notify_.reset();
     for (auto& worker : workers_) worker->finish();
     for (auto& worker : workers_) worker->context().stop();
     for (auto& worker : workers_) worker->join();
@@ -414,6 +417,7 @@ class Daemon {
   dns::GivenAddresses given_;
   Admission admission_;
   Approvals approvals_;
+  std::unique_ptr<Notify> notify_;
   Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   Listening at_;

@@ -13,6 +13,8 @@ using namespace asio::experimental::awaitable_operators;
 
 // Between two looks at one question while nobody has answered: what a client that gave up is told to wait.
 constexpr unsigned retry_after_seconds = 10;
+// What a decider's answer may take beyond its own time limit, to be written.
+constexpr auto decision_written = std::chrono::seconds(1);
 
 std::string protocol_of(const Attempt& attempt) {
   switch (attempt.spoken) {
@@ -174,7 +176,7 @@ class Hold {
 
   Task<Refused<std::optional<Answer>>> hold(Question question, Verdict verdict) {
     Circumstances known = circumstances_of(record_, attempt_, verdict);
-    if (shared_.config.approvals.unattended == Unattended::refuse && !shared_.approvals.attended()) {
+    if (is_unattended() && !shared_.config.approvals.notify.decider) {
       const auto recorded = shared_.approvals.ask(question, std::move(known));
       if (!recorded) co_return refuse(denied_by(DecidedBy::limit, sentence(recorded.error())));
       co_return refuse(
@@ -197,6 +199,19 @@ class Hold {
     co_return refuse(unanswered(std::move(verdict), ticket->approval(), "nobody answered in time"));
   }
 
+  // Nobody could answer, but perhaps the decider, and nobody's absence shall hold a client.
+  bool is_unattended() const {
+    return shared_.config.approvals.unattended == Unattended::refuse && !shared_.approvals.attended();
+  }
+
+  // The decider alone is waited for as long as it may take.
+  Clock::duration patience() const {
+    const auto& approvals = shared_.config.approvals;
+    const Clock::duration whole = approvals.timeout;
+    if (!approvals.notify.decider || !is_unattended()) return whole;
+    return std::min<Clock::duration>(whole, approvals.notify.decider->timeout + decision_written);
+  }
+
   // A reload may answer by itself: then there is nothing more to ask.
   void wake_on_reload(std::shared_ptr<Sleeper> sleeper) {
     session_.live.reconsider = [this, sleeper](const Policy& policy) {
@@ -208,7 +223,7 @@ class Hold {
 
   // Until the answer or the end of the time; false: the client has gone.
   Task<bool> sleep(Sleeper& sleeper) {
-    if (deadline_ == Clock::time_point()) deadline_ = Clock::now() + shared_.config.approvals.timeout;
+    if (deadline_ == Clock::time_point()) deadline_ = Clock::now() + patience();
     sleeper.timer.expires_at(deadline_);
     auto first = co_await (sleeper.timer.async_wait(no_throw) || session_.services.peers.gone(session_.client.socket));
     co_return first.index() == 0;
