@@ -9,6 +9,7 @@
 #include "proxy/internal_name.hpp"
 #include "proxy/internal_session.hpp"
 #include "proxy/wire/http_forward.hpp"
+#include "proxy/wire/websocket.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -436,11 +437,13 @@ class HttpSession {
     After after = After::close;
     status_ = 0;
     trouble_.clear();
+    bad_body_.clear();
     if (sent) {
       after = co_await transfer(head, forwarded->framing, forwarding.upgrading);
     } else {
       trouble_ = "the destination closed the connection";
     }
+    if (!bad_body_.empty()) trouble_ = bad_body_;
     event.status = status_;
     event.status_detail = trouble_;
     event.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
@@ -466,11 +469,13 @@ class HttpSession {
 
   // Nothing of an answer reached the client: it gets ours.
   Task<After> tell_upstream_trouble(const wire::RequestHead& head, Destination to) {
-    Refusal refusal;
-    refusal.kind = Refusal::Kind::upstream;
-    refusal.status = 502;
-    refusal.proxy_error = "http_response_incomplete";
-    refusal.detail = trouble_.empty() ? "the destination sent no answer" : trouble_;
+    Refusal refusal = malformed(400, bad_body_);
+    if (bad_body_.empty()) {
+      refusal.kind = Refusal::Kind::upstream;
+      refusal.status = 502;
+      refusal.proxy_error = "http_response_incomplete";
+      refusal.detail = trouble_.empty() ? "the destination sent no answer" : trouble_;
+    }
     const std::string bytes = http_refusal(refusal, &to, record_->origin.correlation, AfterRefusal::close, head.method);
     record_->failed(refusal.detail);
     upstream_.reset();
@@ -501,7 +506,7 @@ class HttpSession {
     uploaded_ = end == BodyEnd::complete;
     if (uploaded_ || answered_) co_return;
     if (end == BodyEnd::limit) record_->closed(ClosedBy::limit);
-    if (end == BodyEnd::malformed) trouble_ = "the request's body is not well-formed";
+    if (end == BodyEnd::malformed) bad_body_ = "the request's body is not well-formed";
     // The answer may still come where only the receiver has stopped taking the body.
     if (end != BodyEnd::sink_failed) close_quietly(upstream_->socket);
   }
@@ -613,6 +618,7 @@ class HttpSession {
       bool offered = false;
       for (const auto& offer : head.upgrade) offered = offered || offer == protocol;
       asked = asked && offered;
+      if (protocol == "websocket") asked = asked && wire::answers_websocket(head, answer);
     }
     wire::ResponseForwarding forwarding;
     forwarding.client_minor = head.minor;
@@ -701,6 +707,7 @@ class HttpSession {
   After after_ = After::close;
   int status_ = 0;
   std::string trouble_;
+  std::string bad_body_;  // what is wrong with the request's own body
 };
 
 }  // namespace

@@ -95,6 +95,8 @@ Task<> refuse(Session& session, ConnectionRecord& record, Refusal refusal, const
     // Cleartext HTTP/2 (RFC 9113, 3.3): its client shows the status line of an HTTP/1 answer to whoever reads on.
     if (!seen && wire::identify(session.client.unread()) == wire::FirstBytes::h2_preface) spoken = Spoken::http;
     if (!seen && wire::looks_like_tls(session.client.unread())) spoken = Spoken::tls;
+    // Who speaks HTTP/2 in clear can read an answer of HTTP/1.
+    if (!seen && wire::identify(session.client.unread()) == wire::FirstBytes::h2_preface) spoken = Spoken::http;
   }
   if (spoken == Spoken::tls) {
     co_await answer(session, text_of_bytes(wire::fatal_alert(refusal.alert)));
