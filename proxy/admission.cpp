@@ -41,12 +41,13 @@ Admission::Answer Admission::admit(const std::string& name, Clock::time_point no
   }
   agent.tokens -= 1;
   if (agent.open >= limits_.per_agent) return Fault::per_agent;
-  // Past four fifths of the whole, nobody may hold more than an even share.
-  const std::uint64_t active = static_cast<std::uint64_t>(
-      std::count_if(agents_.begin(), agents_.end(), [](const auto& entry) { return entry.second.open > 0; }));
-  const std::uint64_t share = limits_.connections / std::max<std::uint64_t>(1, active + (agent.open == 0 ? 1 : 0));
   if (open_ >= limits_.connections) return Fault::total;
-  if (active > 1 && open_ >= limits_.connections / 5 * 4 && agent.open >= share) return Fault::total;
+  // The last fifth of the whole is for those who hold less than an even share, also of one who comes later: whoever is
+  // alone now must not take it all.
+  const auto active = static_cast<std::uint64_t>(
+      std::count_if(agents_.begin(), agents_.end(), [](const auto& entry) { return entry.second.open > 0; }));
+  const bool scarce = open_ >= limits_.connections - limits_.connections / 5;
+  if (scarce && agent.open > 0 && agent.open >= limits_.connections / (active + 1)) return Fault::total;
   ++agent.open;
   ++open_;
   return Permit(this, name);

@@ -42,6 +42,25 @@ TEST(Admission, F_05_OneAgentCannotTakeEveryPlace) {
   EXPECT_TRUE(admission.admit("small", start));
 }
 
+TEST(Admission, F_05_AnAgentThatIsAloneLeavesRoomForLaterOnes) {
+  Admission admission({.connections = 10, .per_agent = 100, .rate_per_agent = 1000});
+  std::vector<Admission::Permit> held;
+  for (int each = 0; each < 20; ++each) {
+    auto permit = admission.admit("greedy", start);
+    if (permit) held.push_back(std::move(*permit));
+  }
+  EXPECT_EQ(held.size(), 8U);
+  auto late = admission.admit("late", start);
+  auto later = admission.admit("later", start);
+  EXPECT_TRUE(late);
+  EXPECT_TRUE(later);
+}
+
+TEST(Admission, F_05_AFewPlacesAreEnoughForOne) {
+  Admission admission({.connections = 1, .per_agent = 100, .rate_per_agent = 1000});
+  EXPECT_TRUE(admission.admit("a", start));
+}
+
 TEST(Admission, CountsARulesConnectionsByAgent) {
   Admission admission({.connections = 10, .per_agent = 10, .rate_per_agent = 10});
   auto first = admission.admit_rule("a", "policy.yaml:3", 1);
