@@ -9,7 +9,7 @@ namespace sallyport {
 namespace {
 
 constexpr std::size_t most_agents = 1000, most_destinations = 20'000, most_deciders = 16, most_programs = 16,
-                      most_happenings = 500, most_approvals = 10'000;
+                      most_happenings = 500, most_approvals = 10'000, most_remembered = 4096;
 
 class Collector {
  public:
@@ -26,6 +26,8 @@ class Collector {
   AuditReport& report_;
   std::size_t destinations_ = 0;
   std::map<std::string, std::string> people_;  // who answered an approval
+  // Requests that were refused: where no connection was open for one, a refusal of that follows and is the same.
+  std::set<std::string> refused_requests_;
 };
 
 AgentUse* Collector::agent(const std::string& name) {
@@ -91,13 +93,18 @@ void Collector::take_traffic(const LogRecord& record) {
       ++use.failed;
       return;
     case RecordKind::refuse:
-      return refuse();
+      if (refused_requests_.erase(record.correlation) == 0) refuse();
+      return;
     case RecordKind::lookup:
       return refuse();
     case RecordKind::request:
-      if (record.verdict && *record.verdict != Action::allow) return refuse();
-      ++use.requests;
-      return;
+      if (!record.verdict || *record.verdict == Action::allow) {
+        ++use.requests;
+        return;
+      }
+      if (refused_requests_.size() == most_remembered) refused_requests_.clear();
+      if (!record.correlation.empty()) refused_requests_.insert(record.correlation);
+      return refuse();
     default:
       return;
   }

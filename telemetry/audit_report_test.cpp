@@ -48,6 +48,16 @@ TEST_F(ReportTest, CountsWhatAnAgentReachedAndByWhat) {
   EXPECT_EQ(destinations.at({"b.example", 443}).refused, 7U);
 }
 
+TEST_F(ReportTest, ARefusedRequestAndItsConnectionAreOneRefusal) {
+  HttpEvent request = samples::request("POST");
+  request.origin.verdict->action = Action::deny;
+  request.origin.correlation = "c-9";
+  ConnectionEvent refused = samples::connection(Activity::refuse, "c-9");
+  refused.origin.verdict->action = Action::deny;
+  write({request, refused, samples::connection(Activity::refuse, "c-10")});
+  EXPECT_EQ(report().agents.at("release-bot").destinations.at({"api.github.com", 443}).refused, 2U);
+}
+
 TEST_F(ReportTest, NamesThePersonWhoseAnswerLetSomethingThrough) {
   ApiEvent api;
   api.operation = "approvals.approve";
