@@ -1,3 +1,4 @@
+#include "approvals/json.hpp"
 #include "console/answers.hpp"
 #include "console/body.hpp"
 #include "console/shapes.hpp"
@@ -44,7 +45,7 @@ boost::json::array similar_grants(const Approvals& approvals, const Approval& ap
   boost::json::array similar;
   for (const auto& grant : approvals.grants({})) {
     if (domain_of(grant.question.to.host) != approval.domain) continue;
-    similar.push_back(to_json(grant));
+    similar.push_back(grant_json(grant));
     if (similar.size() == most) break;
   }
   return similar;
@@ -65,7 +66,7 @@ ApiResponse list_approvals(const Desk& desk, const ApiRequest& request) {
   filter.limit = *limit;
   const auto found = desk.backend.approvals.approvals(filter);
   boost::json::array list;
-  for (const auto& approval : found) list.push_back(to_json(approval));
+  for (const auto& approval : found) list.push_back(approval_json(approval));
   boost::json::object body{{"approvals", std::move(list)}};
   if (found.size() == *limit) body["next"] = found.back().id;
   return json_response(body);
@@ -74,7 +75,7 @@ ApiResponse list_approvals(const Desk& desk, const ApiRequest& request) {
 ApiResponse show_approval(const Desk& desk, const ApiRequest& request) {
   const auto approval = desk.backend.approvals.approval(request.id);
   if (!approval) return problem(404, "there is no approval of this id");
-  auto body = to_json(*approval);
+  auto body = approval_json(*approval);
   body["similar"] = similar_grants(desk.backend.approvals, *approval);
   return json_response(body);
 }
@@ -82,7 +83,7 @@ ApiResponse show_approval(const Desk& desk, const ApiRequest& request) {
 ApiResponse decide_approval(const Desk& desk, const ApiRequest& request) {
   const auto body = read_body(request, {"decision", "scope", "match", "ttl", "uses", "upload", "note"});
   if (!body) return body.error();
-  const auto decision = read_decision(*body);
+  const auto decision = decision_from_json(*body);
   if (!decision) return problem(400, decision.error().text);
   const auto decided = desk.backend.approvals.decide(request.id, *decision, actor_of(request.caller));
   if (!decided) return problem(status_of(decided.error()), sentence(decided.error()));
@@ -90,15 +91,16 @@ ApiResponse decide_approval(const Desk& desk, const ApiRequest& request) {
 }
 
 ApiResponse decide_group(const Desk& desk, const ApiRequest& request) {
-  const auto body =
-      read_body(request, {"agent", "domain", "decision", "scope", "match", "ttl", "uses", "upload", "note"});
+  auto body = read_body(request, {"agent", "domain", "decision", "scope", "match", "ttl", "uses", "upload", "note"});
   if (!body) return body.error();
   const auto agent = text_at(*body, "agent");
   const auto domain = text_at(*body, "domain");
   if (!agent) return problem(400, agent.error().text);
   if (!domain) return problem(400, domain.error().text);
   if (domain->empty()) return problem(400, "domain: the registrable domain whose questions are decided");
-  const auto decision = read_decision(*body);
+  body->erase("agent");
+  body->erase("domain");
+  const auto decision = decision_from_json(*body);
   if (!decision) return problem(400, decision.error().text);
   const auto decided = desk.backend.approvals.decide_group(*agent, *domain, *decision, actor_of(request.caller));
   if (!decided) return problem(status_of(decided.error()), sentence(decided.error()));

@@ -1,6 +1,6 @@
+#include "approvals/as_policy.hpp"
+#include "approvals/json.hpp"
 #include "console/answers.hpp"
-#include "console/grants_as_policy.hpp"
-#include "console/shapes.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -26,7 +26,7 @@ ApiResponse list_grants(const Desk& desk, const ApiRequest& request) {
   const auto found = desk.backend.approvals.grants(filter);
   if (format == "policy") return {200, "application/yaml", grants_as_policy(found), {}};
   boost::json::array list;
-  for (const auto& grant : found) list.push_back(to_json(grant));
+  for (const auto& grant : found) list.push_back(grant_json(grant));
   boost::json::object body{{"grants", std::move(list)}};
   if (found.size() == *limit) body["next"] = found.back().id;
   return json_response(body);
@@ -34,7 +34,7 @@ ApiResponse list_grants(const Desk& desk, const ApiRequest& request) {
 
 ApiResponse revoke_grant(const Desk& desk, const ApiRequest& request) {
   const auto revoked = desk.backend.approvals.revoke(request.id, actor_of(request.caller));
-  if (revoked) return json_response(to_json(*revoked));
+  if (revoked) return json_response(grant_json(*revoked));
   switch (revoked.error()) {
     case Approvals::DecideFault::unknown:
       return problem(404, "there is no grant of this id");

@@ -1,8 +1,11 @@
+#include "approvals/json.hpp"
 #include "console/answers.hpp"
 #include "console/shapes.hpp"
 #include "policy/read_file.hpp"
 
 #include <boost/json/array.hpp>
+
+#include <sstream>
 
 namespace sallyport {
 namespace {
@@ -11,9 +14,18 @@ boost::json::object to_json(const Policy::Match& match) {
   return {{"rule", match.rule}, {"action", word_of(match.action)}, {"won", match.won}, {"why", match.why}};
 }
 
-std::string read_text(const std::string& path) {
-  auto text = read_file(path);
-  return text ? std::move(*text) : std::string();
+// Line by line, fit for any reader of JSON.
+std::string shown_text(const std::string& text) {
+  std::string shown;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) shown += plain_text(line, 4096) + '\n';
+  return shown;
+}
+
+std::string policy_text(const Backend& backend) {
+  if (backend.policy_text) return shown_text(backend.policy_text());
+  const auto text = read_file(backend.policy_path);
+  return text ? shown_text(*text) : std::string();
 }
 
 }  // namespace
@@ -25,13 +37,12 @@ ApiResponse show_policy(const Desk& desk, const ApiRequest& request) {
   boost::json::array rules;
   for (const auto& line : policy->describe(agent.empty() ? "default" : agent))
     rules.push_back(boost::json::value(line));
-  body["agent"] = agent.empty() ? "default" : agent_text(agent, 256);
+  body["agent"] = agent.empty() ? "default" : plain_text(agent, 256);
   body["describes"] = std::move(rules);
   boost::json::array warnings;
   for (const auto& warning : policy->warnings()) warnings.push_back(boost::json::value(warning.text));
   body["warnings"] = std::move(warnings);
-  const auto text = desk.backend.policy_text ? desk.backend.policy_text() : read_text(desk.backend.policy_path);
-  body["text"] = agent_text(text, 4U << 20U);
+  body["text"] = policy_text(desk.backend);
   return json_response(body);
 }
 
@@ -55,7 +66,7 @@ ApiResponse explain_policy(const Desk& desk, const ApiRequest& request) {
   const auto explanation = desk.backend.policy()->explain(query);
   boost::json::object body = to_json(explanation.verdict);
   body["to"] = target->to.text();
-  body["agent"] = agent_text(query.agent, 256);
+  body["agent"] = plain_text(query.agent, 256);
   boost::json::array matches;
   for (const auto& match : explanation.matches) matches.push_back(to_json(match));
   body["matches"] = std::move(matches);

@@ -1,7 +1,7 @@
+#include "approvals/json.hpp"
 #include "console/answers.hpp"
 #include "console/metrics_text.hpp"
 #include "console/page_files.hpp"
-#include "console/shapes.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -42,7 +42,7 @@ ApiResponse show_status(const Desk& desk, const ApiRequest& request) {
   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(WallClock::now() - status.started);
   const boost::json::object body{
       {"version", SALLYPORT_VERSION},
-      {"started", format_time(status.started)},
+      {"started", time_text(status.started)},
       {"uptime_seconds", uptime.count()},
       {"listening", std::move(listening)},
       {"guarding", status.guarding},
@@ -55,7 +55,7 @@ ApiResponse show_status(const Desk& desk, const ApiRequest& request) {
         {"pending", counts.pending},
         {"grants", counts.grants}}},
       {"attended", desk.backend.approvals.attended()},
-      {"defaults", {{"grant", format_duration(desk.backend.limits.grant)}}},
+      {"defaults", {{"grant", duration_text(desk.backend.limits.grant)}}},
       {"you",
        {{"name", request.caller.name}, {"role", word_of(request.caller.role)}, {"through", request.caller.through}}}};
   return json_response(body);

@@ -1,6 +1,6 @@
+#include "approvals/json.hpp"
 #include "console/answers.hpp"
 #include "console/body.hpp"
-#include "console/shapes.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -38,7 +38,7 @@ void record(const Desk& desk, const ApiRequest& request, ApiEvent::Activity acti
 }
 
 boost::json::object to_json(const TokenInfo& token) {
-  return {{"name", token.name}, {"role", word_of(token.role)}, {"created", format_time(token.created)}};
+  return {{"name", token.name}, {"role", word_of(token.role)}, {"created", time_text(token.created)}};
 }
 
 }  // namespace

@@ -65,17 +65,17 @@ struct Backend {
   Approvals& approvals;
   AuditLog& audit;
   ApprovalLimits limits;
-  std::function<std::shared_ptr<const Policy>()> policy;
-  std::string policy_path;
-  std::function<std::string()> policy_text;  // of the snapshot in force; absent: what the file says now
+  std::function<std::shared_ptr<const Policy>()> policy = {};
+  std::string policy_path = {};
+  std::function<std::string()> policy_text = {};  // of the snapshot in force; absent: what the file says now
   // The new policy's uid, or why the old one stays.
-  std::function<Outcome<std::string, std::vector<Complaint>>(const Caller& by)> reload;
-  std::function<std::vector<LiveConnection>(std::size_t limit)> connections;
-  std::function<std::vector<AgentInfo>()> agents;
-  std::function<DaemonStatus()> status;
-  std::function<std::vector<Metric>()> metrics;
-  std::function<Outcome<AgentInfo>(const AttachRequest& request, const Caller& by)> attach;
-  std::function<Outcome<void>(const std::string& agent, const Caller& by)> detach;
+  std::function<Outcome<std::string, std::vector<Complaint>>(const Caller& by)> reload = {};
+  std::function<std::vector<LiveConnection>(std::size_t limit)> connections = {};
+  std::function<std::vector<AgentInfo>()> agents = {};
+  std::function<DaemonStatus()> status = {};
+  std::function<std::vector<Metric>()> metrics = {};
+  std::function<Outcome<AgentInfo>(const AttachRequest& request, const Caller& by)> attach = {};
+  std::function<Outcome<void>(const std::string& agent, const Caller& by)> detach = {};
 };
 
 }  // namespace sallyport

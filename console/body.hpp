@@ -1,6 +1,5 @@
 // The JSON object in a request's body, read strictly.
 #pragma once
-#include "approvals/approval.hpp"
 #include "console/message.hpp"
 #include "policy/result.hpp"
 
@@ -17,7 +16,5 @@ Outcome<boost::json::object, ApiResponse> read_body(const ApiRequest& request,
                                                     std::initializer_list<std::string_view> known);
 // The text at `key`; empty where it is missing. An error where it is something else.
 Outcome<std::string> text_at(const boost::json::object& body, std::string_view key);
-// A decision with the defaults of DESIGN section 11.
-Outcome<Decision> read_decision(const boost::json::object& body);
 
 }  // namespace sallyport

@@ -1,5 +1,6 @@
 #include "console/event_hub.hpp"
 
+#include "approvals/json.hpp"
 #include "console/shapes.hpp"
 
 #include <boost/asio/post.hpp>
@@ -41,13 +42,13 @@ void EventHub::publish(std::string_view name, std::string_view json) {
 void EventHub::publish(const Approvals::Happening& happening) {
   using boost::json::serialize;
   const Each each{
-      [this](const Approvals::Asked& asked) { publish("approval", serialize(to_json(asked.approval))); },
+      [this](const Approvals::Asked& asked) { publish("approval", serialize(approval_json(asked.approval))); },
       [this](const Approvals::Waiting& waiting) { publish_waiting(waiting.approval, waiting.waiting); },
       [this](const Approvals::WasDecided& decided) { publish("decision", serialize(to_json(decided.what))); },
       [this](const Approvals::Expired& expired) {
         publish("expired", serialize(boost::json::object{{"approval", expired.approval}}));
       },
-      [this](const Approvals::Ended& ended) { publish("grant", serialize(to_json(ended.grant))); }};
+      [this](const Approvals::Ended& ended) { publish("grant", serialize(grant_json(ended.grant))); }};
   std::visit(each, happening);
 }
 

@@ -66,7 +66,7 @@ async function status() {
   role = now.you.role;
   pending.setRole(role);
   setUsualTtl(now.defaults.grant);
-  setText(byId('you'), `${visible(now.you.name)} · ${now.you.role}`);
+  setText(byId('you'), now.you.name === now.you.role ? now.you.role : `${visible(now.you.name)} · ${now.you.role}`);
   const health = byId('health');
   const trouble = !now.guarding ? 'not guarding' : !now.audit.healthy ? 'audit log failing' : now.draining ? 'stopping' : '';
   health.hidden = false;

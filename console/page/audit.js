@@ -36,30 +36,32 @@ async function more() {
   }
 }
 
-const kinds = {
-  4001: {1: 'opened', 2: 'closed', 3: 'cut', 4: 'failed', 5: 'refused', 6: 'traffic', 99: 'held'},
-  4002: {}, 4003: {}, 6002: {}, 6003: {},
+// Of a connection: the word, and how it looks.
+const activities = {
+  1: ['opened', 'good'], 2: ['closed', ''], 3: ['cut', 'warn'], 4: ['failed', ''], 5: ['refused', 'bad'], 6: ['traffic', ''], 99: ['held', 'warn'],
 };
 
 function row(record) {
   const own = record.unmapped?.sallyport ?? {};
-  const verdict = own.verdict ?? (record.activity_id === 5 && record.class_uid === 4001 ? 'deny' : '');
+  const [word, kind] = label(record, own);
   const line = el('button', {class: 'record', type: 'button', 'aria-expanded': 'false', onclick: () => expand(line, record)},
     el('span', {class: 'time', title: new Date(record.time).toISOString()}, clock(record.time)),
-    el('span', {class: 'pill ' + ({allow: 'good', deny: 'bad', ask: 'warn'}[verdict] ?? '')}, label(record, verdict)),
+    el('span', {class: 'pill ' + kind}, visible(word)),
     el('span', {class: 'record-what'}, ...what(record, own)),
     el('span', {class: 'muted record-why'}, visible(own.reason || record.status_detail || record.message || '')));
   return el('div', {class: 'record-box'}, line);
 }
 
-function label(record, verdict) {
-  if (record.class_uid === 4001) return kinds[4001][record.activity_id] ?? 'connection';
-  if (record.class_uid === 4002) return record.http_response?.code ? String(record.http_response.code) : 'request';
-  if (record.class_uid === 4003) return record.rcode ?? 'lookup';
-  if (record.class_uid === 6003) return record.api?.operation?.split('.').pop() ?? 'change';
-  return own(record) || verdict || 'Sallyport';
+function label(record, own) {
+  const looks = {allow: 'good', deny: 'bad', ask: 'warn'}[own.verdict] ?? '';
+  switch (record.class_uid) {
+    case 4001: return activities[record.activity_id] ?? ['connection', ''];
+    case 4002: return [record.http_response?.code ? String(record.http_response.code) : 'request', looks];
+    case 4003: return [record.rcode ?? 'lookup', looks];
+    case 6003: return [record.api?.operation?.split('.').pop() ?? 'change', ''];
+    default: return [own.checkpoint ? 'checkpoint' : {3: 'start', 4: 'stop'}[record.activity_id] ?? 'Sallyport', ''];
+  }
 }
-const own = (record) => (record.unmapped?.sallyport?.checkpoint ? 'checkpoint' : {3: 'start', 4: 'stop'}[record.activity_id]);
 
 function what(record, sallyport) {
   const host = record.dst_endpoint?.hostname ?? record.dst_endpoint?.ip ?? record.query?.hostname;
@@ -70,7 +72,7 @@ function what(record, sallyport) {
   if (record.query) parts.push(el('span', {class: 'asks'}, visible(record.query.type ?? '')));
   if (host) parts.push(hostName(host, '', record.dst_endpoint?.port));
   if (record.class_uid === 6003) parts.push(el('span', {}, `by ${visible(record.actor?.user?.name ?? sallyport.actor ?? 'sallyport')}`));
-  if (record.traffic) parts.push(el('span', {class: 'muted'}, `↓ ${bytes(record.traffic.bytes_in ?? 0)} ↑ ${bytes(record.traffic.bytes_out ?? 0)}`));
+  if (record.traffic?.bytes_in || record.traffic?.bytes_out) parts.push(el('span', {class: 'muted'}, `↓ ${bytes(record.traffic.bytes_in ?? 0)} ↑ ${bytes(record.traffic.bytes_out ?? 0)}`));
   return parts;
 }
 

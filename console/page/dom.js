@@ -74,7 +74,7 @@ export function bytes(count) {
 export const clock = (time) => {
   const date = new Date(time);
   const today = new Date().toDateString() === date.toDateString();
-  const hours = date.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', second: '2-digit'});
+  const hours = date.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'});
   return today ? hours : date.toLocaleDateString([], {day: 'numeric', month: 'short'}) + ' ' + hours;
 };
 

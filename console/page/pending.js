@@ -80,7 +80,7 @@ export function decided(approval, released, mine = false) {
   if (!item || item.over) return;
   item.over = true;
   const yes = approval.state === 'approved';
-  const who = mine ? '' : ' by ' + visible(approval.by?.name ?? 'another');
+  const who = mine ? '' : ' by ' + visible(approval.decision?.by?.name ?? 'another');
   const effect = approval.state === 'expired' ? '' :
     released ? ' · ' + plural(released, yes ? 'connection goes on' : 'connection is refused', yes ? 'connections go on' : 'connections are refused') : '';
   const word = {approved: 'Approved', denied: 'Denied', expired: 'Expired'}[approval.state] ?? 'Decided';
@@ -97,7 +97,7 @@ export function decided(approval, released, mine = false) {
 
 export function expired(id) {
   const item = items.get(id);
-  if (item) decided({...item.approval, state: 'expired', by: undefined}, 0);
+  if (item) decided({...item.approval, state: 'expired', decision: undefined}, 0);
 }
 
 function remove(id) {
@@ -185,12 +185,13 @@ function buildRow(item) {
   item.row = el('article', {class: 'row', id: 'row-' + id, tabIndex: -1, onfocus: () => select(id)},
     el('div', {class: 'line'},
       el('div', {class: 'what'}, parts.toggle,
-        el('div', {class: 'meta'}, el('span', {class: 'agent'}, visible(approval.agent)), parts.asks, parts.when, parts.waiting)),
+        el('div', {class: 'meta'}, el('span', {class: 'agent'}, visible(approval.agent)), parts.asks, parts.when, parts.waiting),
+        parts.says),
       el('div', {class: 'actions decides'},
         act('Deny', 'deny', 'Deny (d)', () => decide(id, false)),
         act('Once', '', 'Approve once (o)', () => decide(id, true, {scope: 'once'})),
         act('Approve', 'approve', 'Approve (a)', () => decide(id, true)))),
-    parts.says, parts.body);
+    parts.body);
 }
 
 // What an agent wrote is shown on the row itself only in short; the rest with the question.
@@ -203,7 +204,7 @@ function tell(item) {
   parts.asks.hidden = !request;
   setText(parts.when, ago(approval.first_seen));
   parts.when.title = 'first seen ' + approval.first_seen;
-  const reason = approval.agent_says?.reason || approval.agent_says?.working_on;
+  const reason = approval.access_reason || approval.context?.reason;
   if (reason && !parts.says.firstChild) {
     const short = reason.length > 160 ? reason.slice(0, 160) + '…' : reason;
     parts.says.append(el('span', {class: 'says-mark'}, 'agent says'), ' ', el('q', {class: 'words'}, visible(short)));

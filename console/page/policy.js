@@ -26,13 +26,13 @@ function codeLine(line, number) {
       comment < 0 ? visible(rest) : [visible(rest.slice(0, comment)), el('i', {}, visible(rest.slice(comment)))]));
 }
 
-function showLine(rule) {
+function showLine(rule, scroll = true) {
   const number = /:(\d+)$/.exec(rule)?.[1];
   document.querySelectorAll('.code-line.lit').forEach((line) => line.classList.remove('lit'));
   const line = number && byId('line-' + number);
   if (!line) return;
   line.classList.add('lit');
-  line.scrollIntoView({block: 'center', behavior: 'smooth'});
+  if (scroll) line.scrollIntoView({block: 'center', behavior: 'smooth'});
 }
 
 function ruleLine(match) {
@@ -56,7 +56,7 @@ async function explain(event) {
       el('p', {}, visible(answer.reason)),
       answer.matches.length > 0 && el('ul', {class: 'rules'}, answer.matches.map(ruleLine))));
     const won = answer.matches.find((match) => match.won);
-    if (won) showLine(won.rule);
+    if (won) showLine(won.rule, false);
   } catch (error) {
     result.replaceChildren(el('div', {class: 'sheet answer bad'}, el('p', {}, visible(error.message))));
   }

@@ -49,17 +49,20 @@ function facts(approval) {
     fact('Came by', visible(approval.door), approval.protocol && ` · ${visible(approval.protocol)}`, approval.source && el('span', {class: 'muted'}, ` · from ${visible(approval.source)}`)),
   ];
   if (approval.method) list.push(fact('Request', el('span', {class: 'mono'}, visible(approval.method + ' ' + (approval.path ?? '')))));
-  if (approval.process) list.push(fact('Program', el('span', {class: 'mono whole'}, visible(approval.process.command || approval.process.path || approval.process.name)), el('span', {class: 'muted'}, ` · pid ${approval.process.pid}`)));
+  if (approval.process) list.push(fact('Program', el('span', {class: 'mono whole'}, visible(approval.process.cmd_line || approval.process.path || approval.process.name)), el('span', {class: 'muted'}, ` · pid ${approval.process.pid}`)));
   return el('dl', {class: 'facts'}, list);
 }
 
-const said = {reason: 'its reason', working_on: 'what it works on', tool: 'tool', tool_call: 'tool call', session: 'session', path: 'path', traceparent: 'trace'};
+const said = {reason: 'works on', tool: 'tool', tool_call: 'tool call', session: 'session', traceparent: 'trace'};
 
 function agentSays(approval) {
-  const entries = Object.entries(approval.agent_says ?? {});
+  const entries = [];
+  if (approval.access_reason) entries.push(['its reason', approval.access_reason]);
+  if (approval.request_path) entries.push(['path', approval.request_path]);
+  for (const [key, text] of Object.entries(approval.context ?? {})) entries.push([said[key] ?? key, text]);
   if (entries.length === 0) return null;
   return el('div', {class: 'says'}, el('span', {class: 'says-mark'}, 'agent says'),
-    el('dl', {}, entries.map(([key, text]) => fact(said[key] ?? key, words(text)))),
+    el('dl', {}, entries.map(([name, text]) => fact(name, words(text)))),
     el('p', {class: 'muted small'}, 'Written by the agent, and not checked.'));
 }
 
