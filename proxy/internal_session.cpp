@@ -77,6 +77,7 @@ class InternalSession {
 
   bool is_clean() const { return clean_ && !left_; }
   bool has_left() const { return left_; }
+  std::size_t body_size() const { return body_.size(); }
 
  private:
   const std::string& agent() const { return session_.origin.agent; }
@@ -289,7 +290,9 @@ Task<bool> serve_internal(Session& session, ConnectionRecord& record, const wire
   const std::string_view text = bytes;
   const auto sent = co_await within(session.services.shared.config.timeouts.head, session.client.write(text));
   event.traffic.in = answer.body.size();
+  event.traffic.out = serving.body_size();
   record.counters.down += answer.body.size();
+  record.counters.up += serving.body_size();
   if (sent && keep) co_return true;
   co_await say_goodbye(session);
   co_return false;
