@@ -66,7 +66,9 @@ class BoundSession {
   Task<> run() {
     Verdict first = decide();
     const bool internal = is_internal_site(attempt_.to);  // answered here once HTTP is seen, and never dialled
-    if (first.action == Action::deny && !internal) co_return co_await turn_away(denied(first));
+    // Of an address that no rule names it may still turn out what host is meant.
+    const bool nameless = first.decided_by == DecidedBy::default_ && may_be_named();
+    if (first.action == Action::deny && !internal && !nameless) co_return co_await turn_away(denied(first));
     if (first.action == Action::ask && voice_ != Voice::raw) {
       // Its protocol waits for our answer, so nothing more can be learned before the question.
       auto answered = co_await settle(session_, *record_, attempt_, *consent_);
@@ -89,6 +91,12 @@ class BoundSession {
 
  private:
   const DnsConfig& dns() const { return services_.shared.config.dns; }
+
+  // A bare address takes the name that SNI or Host gives, and is then reached by that name's own addresses; not where
+  // agents are told real addresses, for then it had to be one of those.
+  bool may_be_named() const {
+    return from_ == NameFrom::address && !attempt_.to.host.name() && dns().mode != DnsMode::real;
+  }
 
   void describe() {
     Origin& origin = record_->origin;
@@ -243,7 +251,7 @@ class BoundSession {
     const auto sni = HostName::parse(*hello.server_name);
     if (!sni) return mismatch("the SNI is no host name: " + sni.error().text);
     if (bound && *bound == *sni) return std::nullopt;
-    if (!bound && from_ == NameFrom::address) {
+    if (may_be_named()) {
       attempt_.rename(*sni);
       from_ = NameFrom::sni;
       describe();

@@ -14,12 +14,13 @@ void Consent::clear() {
   used_.reset();
 }
 
+// Every reservation is ended, also one of which nothing is left: until then the grant lets nobody else in.
 void Consent::give_back() {
-  if (!used_) return;
   for (Held& held : grants_) {
-    if (!held.upload || *held.upload <= *used_) continue;
-    shared_.approvals.give_back(held.grant, *held.upload - *used_);
-    held.upload = *used_;
+    if (!held.upload) continue;
+    const std::uint64_t sent = std::min(used_.value_or(*held.upload), *held.upload);
+    shared_.approvals.give_back(held.grant, *held.upload - sent);
+    held.upload.reset();
   }
 }
 

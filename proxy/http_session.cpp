@@ -196,7 +196,8 @@ class HttpSession {
   // What the connection is bound to and what Host says must agree (promise 4). Changes `to` into what is reached.
   std::optional<Refusal> agree_on_host(Destination& to, const Attempt& asked) {
     if (!bound_ || to == *bound_) return std::nullopt;
-    const bool nameless = bound_->host.address() && bound_from_ == NameFrom::address;
+    const bool nameless =
+        bound_->host.address() && bound_from_ == NameFrom::address && config().dns.mode != DnsMode::real;
     if (nameless && to.host.name() && to.port == bound_->port) {
       // A bare address and the first name for it: the name is looked up, the client's address never dialled.
       bound_->host = to.host;

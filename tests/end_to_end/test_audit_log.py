@@ -20,7 +20,7 @@ def log(sallyport, explicit, steered):
     explicit.curl("http://allowed.test/", "https://allowed.test/", "http://denied.test/")
     steered.curl("https://allowed.test/", "http://unknown.test/")
     with steered.connect("93.184.216.21", 443) as stream:
-        stream.sendall(client_hello("allowed.test"))
+        stream.sendall(client_hello("denied.test"))
         receive_all(stream)
     sallyport.wait_for(since, kind="close", count=3)
     sallyport.wait_for(since, kind="refuse", count=3)

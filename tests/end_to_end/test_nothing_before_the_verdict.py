@@ -112,9 +112,20 @@ def test_I_17_an_address_the_agent_knows_by_heart(steered, sallyport, world):
     for address in ("93.184.216.21", "2600:1f00:77::21"):
         since = sallyport.mark()
         with steered.connect(address, 80) as stream:
-            stream.sendall(b"GET / HTTP/1.1\r\nHost: allowed.test\r\n\r\n")
+            stream.sendall(b"GET / HTTP/1.1\r\nHost: unknown.test\r\nConnection: close\r\n\r\n")
             receive_all(stream)
         refused_and_silent(sallyport, world, since, door="transparent")
+
+
+def test_I_17_an_address_is_never_dialled_for_the_name_that_is_claimed_there(steered, sallyport):
+    for address in ("93.184.216.21", "2600:1f00:77::21"):
+        since = sallyport.mark()
+        with steered.connect(address, 80) as stream:
+            stream.sendall(b"GET / HTTP/1.1\r\nHost: allowed.test\r\nConnection: close\r\n\r\n")
+            receive_all(stream)
+        opened = sallyport.wait_for(since, kind="open", host="allowed.test")[0]
+        assert opened["dst_endpoint"].get("ip", "") != address
+        assert sallyport.wait_for(since, kind="close", host="allowed.test")[0]["dst_endpoint"]["ip"] != address
 
 
 @pytest.mark.parametrize("address", ["198.18.77.77", "fd53:414c:4c59::7777"])
