@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 
-from .daemon import wait_until
+from .daemon import summary, wait_until
 
 CONSOLE = ("127.0.0.1", 9180)
 
@@ -45,7 +45,11 @@ class Reviewer:
         """The pending approval like `wanted`, once at least so many connections wait for it."""
         def found():
             return next((each for each in self.find(wanted) if each["waiting"] >= waiting), None)
-        return wait_until(found, f"an approval like {wanted} with {waiting} waiting", seconds)
+        try:
+            return wait_until(found, f"an approval like {wanted} with {waiting} waiting", seconds)
+        except AssertionError as error:
+            log = "\n".join(summary(event) for event in self.sallyport.events()[-10:])
+            raise AssertionError(f"{error}; there are {self.approvals('all')}; the log ends\n{log}") from None
 
     def decide(self, approval, decision="approve", **bounds):
         status, said = self.call("POST", f"/v1/approvals/{approval['id']}", {"decision": decision, **bounds})
