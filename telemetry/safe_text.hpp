@@ -1,5 +1,6 @@
 // Text for a terminal: nothing that an agent supplied may move a cursor, colour a line or pass for our own words.
 #pragma once
+#include "policy/result.hpp"
 #include "telemetry/event.hpp"
 
 #include <chrono>
