@@ -37,6 +37,18 @@ TEST_F(ApprovalsTest, A_03_ManyConnectionsToOneNameAreOneApproval) {
   EXPECT_EQ(approvals_->grants({}).at(0).used, 500U);
 }
 
+TEST_F(ApprovalsTest, TheAgentsReasonMayComeAfterTheQuestion) {
+  const auto id = ask(question_of("bot", "a.example.com"));
+  Circumstances said = circumstances();
+  said.access_reason = "to read the manual";
+  ASSERT_TRUE(approvals_->ask(question_of("bot", "a.example.com"), said));
+  said.access_reason = "something else";
+  ASSERT_TRUE(approvals_->ask(question_of("bot", "a.example.com"), said));
+  EXPECT_EQ(approvals_->approval(id)->first.access_reason, "to read the manual");
+  reopen();
+  EXPECT_EQ(approvals_->approval(id)->first.access_reason, "to read the manual");
+}
+
 TEST_F(ApprovalsTest, ApprovingOnePostReleasesNoDelete) {
   Question post = question_of("bot", "api.example.com", "r");
   post.method = "POST";

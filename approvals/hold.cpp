@@ -34,6 +34,13 @@ void clip(Circumstances& circumstances) {
   }
 }
 
+// Whoever asks ahead says why, also where a connection asked first and could not.
+void explain(Circumstances& first, Circumstances&& later) {
+  clip(later);
+  if (first.access_reason.empty()) first.access_reason = std::move(later.access_reason);
+  if (!first.context) first.context = std::move(later.context);
+}
+
 std::string domain_of(const Host& host) {
   return host.name() != nullptr ? registrable_domain(*host.name()) : host.address()->text();
 }
@@ -58,6 +65,7 @@ Approvals::State::Joined Approvals::State::join(const Question& question, Circum
     Approval& approval = found->second->approval();
     ++approval.tries;
     approval.last_seen = std::max(approval.last_seen, at);
+    explain(approval.first, std::move(circumstances));
     changed(*found->second, StoreThread::Urgency::soon);
     return found->second;
   }

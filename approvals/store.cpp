@@ -38,8 +38,9 @@ COMMIT;
 
 constexpr const char* put_approval = R"(
 INSERT INTO approvals VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-ON CONFLICT(id) DO UPDATE SET state=excluded.state, last_seen=excluded.last_seen, tries=excluded.tries,
-  decision=excluded.decision, by=excluded.by, decided=excluded.decided, grant_id=excluded.grant_id)";
+ON CONFLICT(id) DO UPDATE SET state=excluded.state, first=excluded.first, last_seen=excluded.last_seen,
+  tries=excluded.tries, decision=excluded.decision, by=excluded.by, decided=excluded.decided,
+  grant_id=excluded.grant_id)";
 
 constexpr const char* put_grant = R"(
 INSERT INTO grants VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
