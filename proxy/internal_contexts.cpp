@@ -15,9 +15,9 @@ bool is_loopback(const Address& address) {
 
 }  // namespace
 
-std::string context_key(const Origin& origin) {
-  if (origin.agent != "default" || !origin.source) return origin.agent;
-  return origin.agent + " " + (is_loopback(*origin.source) ? "loopback" : origin.source->text());
+std::string context_key(const std::string& agent, const std::optional<Address>& source) {
+  if (agent != "default" || !source) return agent;
+  return agent + " " + (is_loopback(*source) ? "loopback" : source->text());
 }
 
 bool AgentContexts::put(const std::string& key, AgentContext context, Clock::time_point now) {
@@ -58,7 +58,7 @@ void AgentContexts::remove(const std::string& key) {
 
 void AgentContexts::label(Origin& origin) {
   origin.context.reset();
-  if (size_ > 0) origin.context = find(context_key(origin), Clock::now());
+  if (size_ > 0) origin.context = find(context_key(origin.agent, origin.source), Clock::now());
 }
 
 InternalWaits::Place InternalWaits::take(const std::string& agent) {

@@ -14,7 +14,7 @@ namespace sallyport {
 
 // Whose label a connection gets: the agent's; and of agent `default`, which may be many sandboxes, only that of the
 // same source address (the addresses of loopback are one).
-std::string context_key(const Origin& origin);
+std::string context_key(const std::string& agent, const std::optional<Address>& source);
 
 // Any thread.
 class AgentContexts {

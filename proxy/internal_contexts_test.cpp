@@ -32,7 +32,7 @@ TEST(AgentContexts, A_17_LabelNobodyElse) {
   AgentContexts contexts;
   Origin first = origin_of("default", "10.0.0.1");
   Origin second = origin_of("default", "10.0.0.2");
-  ASSERT_TRUE(contexts.put(context_key(first), saying("first"), Clock::now()));
+  ASSERT_TRUE(contexts.put(context_key("default", first.source), saying("first"), Clock::now()));
   contexts.label(first);
   contexts.label(second);
   ASSERT_TRUE(first.context);
@@ -41,9 +41,10 @@ TEST(AgentContexts, A_17_LabelNobodyElse) {
 }
 
 TEST(AgentContexts, BelongToANamedAgentWhereverItComesFrom) {
-  EXPECT_EQ(context_key(origin_of("bot", "10.0.0.1")), context_key(origin_of("bot", "fd00::1")));
-  EXPECT_EQ(context_key(origin_of("default", "127.0.0.1")), context_key(origin_of("default", "::1")));
-  EXPECT_NE(context_key(origin_of("default", "10.0.0.1")), context_key(origin_of("default", "10.0.0.2")));
+  const auto key = [](const char* agent, const char* source) { return context_key(agent, *Address::parse(source)); };
+  EXPECT_EQ(key("bot", "10.0.0.1"), key("bot", "fd00::1"));
+  EXPECT_EQ(key("default", "127.0.0.1"), key("default", "::1"));
+  EXPECT_NE(key("default", "10.0.0.1"), key("default", "10.0.0.2"));
 }
 
 TEST(AgentContexts, EndWhenNothingIsSaid) {

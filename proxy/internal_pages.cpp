@@ -11,24 +11,22 @@ namespace json = boost::json;
 
 constexpr std::size_t most_rules = 2000;
 constexpr std::size_t most_grants = 200;
-constexpr std::size_t most_looked_at = 20000;
+constexpr std::size_t most_looked_at = 1000;
 
 constexpr const char* what_exists =
     "GET /, GET /v1/policy, POST /v1/access, GET /v1/access/ID, GET, PUT and DELETE /v1/context";
 
-// Its own and those for everyone; whose question the latter once were is not said.
+// Its own and, of the newest, those for everyone; whose question the latter once were is not said.
 std::vector<Grant> grants_of(const Approvals& approvals, const std::string& agent) {
-  std::vector<Grant> found;
-  Approvals::GrantFilter filter;
-  for (std::size_t looked_at = 0; looked_at < most_looked_at && found.size() < most_grants;) {
-    const auto page = approvals.grants(filter);
-    for (const Grant& grant : page) {
-      const bool own = grant.question.agent == agent || grant.decision.scope == Scope::everyone;
-      if (own && found.size() < most_grants) found.push_back(grant);
-    }
-    looked_at += page.size();
-    if (page.size() < filter.limit) break;
-    filter.after = page.back().id;
+  Approvals::GrantFilter own;
+  own.agent = agent;
+  own.limit = most_grants;
+  auto found = approvals.grants(own);
+  Approvals::GrantFilter newest;
+  newest.limit = most_looked_at;
+  for (Grant& grant : approvals.grants(newest)) {
+    const bool others = grant.decision.scope == Scope::everyone && grant.question.agent != agent;
+    if (others && found.size() < most_grants) found.push_back(std::move(grant));
   }
   return found;
 }

@@ -185,7 +185,7 @@ class InternalSession {
 
   InternalAnswer context() {
     AgentContexts& contexts = shared_.internal.contexts;
-    const std::string key = context_key(session_.origin);
+    const std::string key = context_key(session_.origin.agent, session_.origin.source);
     if (reads()) return shown(contexts.find(key, Clock::now()).value_or(AgentContext{}));
     if (head_.method == "DELETE") {
       contexts.remove(key);

@@ -24,6 +24,7 @@ std::string ask(Shared& shared, const dns::QueryRecord& query, const HostName& n
   known.protocol = "dns " + dns::text_of(query.type);
   known.door = Door::dns;
   known.source = query.source;
+  known.context = shared.internal.contexts.find(context_key(query.agent, query.source), Clock::now());
   known.policy_uid = shared.policy.current()->uid();
   known.correlation = query.correlation;
   // Where it can't be asked the query is refused all the same.
