@@ -29,7 +29,7 @@ struct AdminCore {
   AdminLimits limits;
   std::vector<std::string> host_names;  // by which the console may be called besides its addresses
   CallerRates rates;                    // the sockets' thread's
-  asio::thread_pool workers{2};
+  asio::thread_pool quick{2}, slow{1};
 };
 
 }  // namespace sallyport

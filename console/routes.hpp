@@ -17,12 +17,15 @@ struct Desk {
 };
 
 enum class Needs { nothing, viewer, approver, admin };
+// slow: reads much; it waits for its like, and no decision waits for it.
+enum class Pace { quick, slow };
 
 struct Route {
   std::string_view method, path;  // "/v1/approvals/{id}"
   Needs needs;
   // Any thread; may block. Null: the stream of events, which the session itself writes.
   ApiResponse (*answer)(const Desk& desk, const ApiRequest& request);
+  Pace pace = Pace::quick;
 };
 std::span<const Route> routes();
 

@@ -164,7 +164,8 @@ struct AdminServer::Impl {
     });
     // Without work left, the context's run() returns.
     thread.join();
-    core->workers.join();
+    core->quick.join();
+    core->slow.join();
     remove_socket();
   }
 

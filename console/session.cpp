@@ -188,6 +188,7 @@ std::optional<ApiResponse> AdminSession::check(Incoming& incoming) {
     response.fields.emplace_back("Allow", found.others);
     return response;
   }
+  if (incoming.head_only && !found.route->answer) return problem(405, "a stream of events has no head alone");
   const bool may = found.route->needs == Needs::viewer ||
                    (found.route->needs == Needs::approver && request.caller.role >= Role::approver) ||
                    request.caller.role >= Role::admin;
@@ -267,7 +268,7 @@ Task<ApiResponse> AdminSession::work(const Route& route, ApiRequest request) {
       answered->arrived.cancel();
     });
   };
-  asio::post(core_.workers, std::move(job));
+  asio::post(route.pace == Pace::slow ? core_.slow : core_.quick, std::move(job));
   while (!answered->response) {
     const auto [error] = co_await answered->arrived.async_wait(no_throw);
     static_cast<void>(error);  // the timer never fires: it was cancelled because the answer is there

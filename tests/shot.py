@@ -2,10 +2,7 @@
 """Pictures of the console with invented data: dark and light, desktop and phone, each view.
 
     shot.py CONSOLE_SAMPLE FOLDER
-
-Chromium is driven over the WebDriver protocol, without a library.
 """
-import base64
 import json
 import pathlib
 import shutil
@@ -13,70 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
+
+from laboratory.browser import Browser
 
 SIZES = {"desktop": (1280, 860), "phone": (360, 760)}
-
-
-class Browser:
-    """A headless Chromium behind chromedriver."""
-
-    def __init__(self, theme):
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
-        port = None
-        for line in self.driver.stdout:
-            if "was started successfully on port" in line:
-                port = int(line.rstrip().rstrip(".").rsplit(" ", 1)[1])
-                break
-        self.base = f"http://127.0.0.1:{port}"
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                     "--force-device-scale-factor=1"]
-        if theme == "dark":
-            arguments.append("--blink-settings=preferredColorScheme=0")
-        capabilities = {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}}
-        answer = self.call("POST", "/session", {"capabilities": capabilities})
-        self.session = f"/session/{answer['sessionId']}"
-        scheme = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-        self.devtools("Emulation.setEmulatedMedia", scheme)
-
-    def call(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["value"]
-
-    def devtools(self, command, parameters):
-        return self.call("POST", f"{self.session}/goog/cdp/execute", {"cmd": command, "params": parameters})
-
-    def resize(self, width, height):
-        self.devtools("Emulation.setDeviceMetricsOverride",
-                      {"width": width, "height": height, "deviceScaleFactor": 2 if width < 500 else 1, "mobile": False})
-
-    def open(self, url):
-        self.call("POST", f"{self.session}/url", {"url": url})
-
-    def run(self, script):
-        return self.call("POST", f"{self.session}/execute/sync", {"script": script, "args": []})
-
-    def wait(self, condition, limit=20):
-        until = time.monotonic() + limit
-        while not self.run(f"return Boolean({condition})"):
-            if time.monotonic() > until:
-                raise TimeoutError(condition)
-            time.sleep(0.05)
-
-    def picture(self, path):
-        path.write_bytes(base64.b64decode(self.call("GET", f"{self.session}/screenshot")))
-
-    def complaints(self):
-        return [entry["message"] for entry in self.call("POST", f"{self.session}/se/log", {"type": "browser"})]
-
-    def close(self):
-        try:
-            self.call("DELETE", self.session)
-        finally:
-            self.driver.terminate()
-            self.driver.wait(10)
 
 
 class Sample:
@@ -152,7 +89,7 @@ def main(program, folder):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
-        browser = Browser(theme)
+        browser = Browser(theme=theme)
         sample = Sample(program)
         try:
             shoot(browser, sample, folder, theme)

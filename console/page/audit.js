@@ -48,7 +48,7 @@ function row(record) {
     el('span', {class: 'time', title: new Date(record.time).toISOString()}, clock(record.time)),
     el('span', {class: 'pill ' + kind}, visible(word)),
     el('span', {class: 'record-what'}, ...what(record, own)),
-    el('span', {class: 'muted record-why'}, visible(own.reason || record.status_detail || record.message || '')));
+    el('span', {class: 'muted record-why'}, visible(own.note || own.reason || record.status_detail || record.message || '')));
   return el('div', {class: 'record-box'}, line);
 }
 
@@ -58,20 +58,25 @@ function label(record, own) {
     case 4001: return activities[record.activity_id] ?? ['connection', ''];
     case 4002: return [record.http_response?.code ? String(record.http_response.code) : 'request', looks];
     case 4003: return [record.rcode ?? 'lookup', looks];
-    case 6003: return [record.api?.operation?.split('.').pop() ?? 'change', ''];
+    case 6003: return decision(record.api?.operation ?? 'change');
     default: return [own.checkpoint ? 'checkpoint' : {3: 'start', 4: 'stop'}[record.activity_id] ?? 'Sallyport', ''];
   }
 }
 
+function decision(operation) {
+  const word = operation.split('.').pop();
+  return {approve: ['approved', 'good'], deny: ['denied', 'bad'], revoke: ['revoked', 'warn']}[word] ?? [word, ''];
+}
+
 function what(record, sallyport) {
-  const host = record.dst_endpoint?.hostname ?? record.dst_endpoint?.ip ?? record.query?.hostname;
+  const host = record.dst_endpoint?.hostname ?? record.dst_endpoint?.name ?? record.dst_endpoint?.ip ?? record.query?.hostname;
   const agent = sallyport.agent ?? record.src_endpoint?.name;
   const parts = [];
   if (agent) parts.push(el('span', {class: 'agent'}, visible(agent)));
   if (record.http_request) parts.push(el('span', {class: 'asks'}, visible(`${record.http_request.http_method ?? ''} ${record.http_request.url?.path ?? ''}`)));
   if (record.query) parts.push(el('span', {class: 'asks'}, visible(record.query.type ?? '')));
   if (host) parts.push(hostName(host, '', record.dst_endpoint?.port));
-  if (record.class_uid === 6003) parts.push(el('span', {}, `by ${visible(record.actor?.user?.name ?? sallyport.actor ?? 'sallyport')}`));
+  if (record.class_uid === 6003) parts.push(el('span', {class: 'muted'}, `by ${visible(record.actor?.user?.name ?? 'sallyport')}` + (sallyport.through ? ` through ${visible(sallyport.through)}` : '')));
   if (record.traffic?.bytes_in || record.traffic?.bytes_out) parts.push(el('span', {class: 'muted'}, `↓ ${bytes(record.traffic.bytes_in ?? 0)} ↑ ${bytes(record.traffic.bytes_out ?? 0)}`));
   return parts;
 }

@@ -3,6 +3,7 @@
 #include "console/sample/sample_data.hpp"
 #include "console/server.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -24,11 +25,11 @@ int main(int count, char** arguments) {
   ApprovalLimits limits;
   limits.max_pending = limits.pending_per_agent = limits.held_per_agent = 20000;
   // The first questions were asked a while ago.
-  std::atomic<std::int64_t> earlier{600};
+  std::atomic<std::int64_t> earlier{1200};
   Approvals approvals(":memory:", limits, *audit,
                       [&earlier] { return WallClock::now() - std::chrono::seconds(earlier.load()); });
-  record_samples(*audit);
   answer_samples(approvals);
+  record_samples(*audit);
   earlier = 45;
   const auto tickets = ask_samples(approvals, invented);
   earlier = 0;

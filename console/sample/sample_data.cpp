@@ -177,7 +177,8 @@ void record_samples(AuditLog& audit) {
     verdict.rule = line.rule;
     verdict.reason = line.reason;
     event.origin.verdict = verdict;
-    event.traffic = {static_cast<std::uint64_t>(each) * 8191, static_cast<std::uint64_t>(each) * 613};
+    if (line.activity == Activity::close)
+      event.traffic = {static_cast<std::uint64_t>(each) * 8191, static_cast<std::uint64_t>(each) * 613};
     static_cast<void>(audit.append(std::move(event)));
   }
   static_cast<void>(audit.flush());
