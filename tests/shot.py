@@ -94,6 +94,7 @@ def main(program, folder):
         try:
             shoot(browser, sample, folder, theme)
             if theme == "light":
+                browser.resize(*SIZES["desktop"])
                 browser.open("about:blank")
                 browser.open(sample.url.split("#")[0])
                 browser.run("sessionStorage.clear()")

@@ -22,6 +22,7 @@ const loaders = {
 function show(name) {
   view = name;
   byId('view-token').hidden = name !== 'token';
+  document.querySelector('.tabs').hidden = name === 'token';
   for (const each of views) {
     byId('view-' + each).hidden = each !== name;
     const tab = byId('tab-' + each);
