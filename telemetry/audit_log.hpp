@@ -27,6 +27,8 @@ struct AuditOptions {
   std::chrono::milliseconds checkpoint_every = std::chrono::minutes(1);
   // Sees every line once it is written, on the log's own thread, in order. Must not block and must not throw.
   std::function<void(const Event& event, std::uint64_t sequence, std::string_view line)> on_line;
+  // Likewise, whenever every line up to `sequence` is on disk.
+  std::function<void(std::uint64_t sequence)> on_synced;
 };
 
 struct AuditCounters {

@@ -100,7 +100,9 @@ bool Journal::write(std::span<const Event> events) {
 }
 
 bool Journal::sync() {
-  return sink_->in_place() && sink_->sync();
+  if (!sink_->in_place() || !sink_->sync()) return false;
+  if (options_.on_synced) options_.on_synced(head_.sequence);
+  return true;
 }
 
 bool Journal::checkpoint() {
