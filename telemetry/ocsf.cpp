@@ -1,6 +1,7 @@
 #include "telemetry/ocsf.hpp"
 
 #include "telemetry/ocsf_parts.hpp"
+#include "telemetry/secret_header.hpp"
 
 #include <algorithm>
 #include <array>
@@ -147,24 +148,12 @@ int activity_of_method(std::string_view method) {
   return at == methods.end() ? 99 : static_cast<int>(at - methods.begin()) + 1;
 }
 
-// Credentials are never logged, also where an operator's list of headers names them.
-bool is_secret_header(std::string_view name) {
-  constexpr std::array<std::string_view, 8> secrets{"authorization", "proxy-authorization", "cookie",
-                                                    "set-cookie",    "x-api-key",           "x-auth-token",
-                                                    "private-token", "x-goog-api-key"};
-  const auto same = [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); };
-  return std::any_of(secrets.begin(), secrets.end(), [&](std::string_view secret) {
-    return std::equal(secret.begin(), secret.end(), name.begin(), name.end(), same);
-  });
-}
-
 void put_headers(JsonText& json, const HttpEvent& event) {
   if (event.headers.empty()) return;
   json.begin_list("http_headers");
   for (std::size_t i = 0; i < std::min(event.headers.size(), list_limit); ++i) {
     const auto& [name, value] = event.headers[i];
-    json.begin().text("name", name, 128);
-    json.text("value", is_secret_header(name) ? std::string_view("[redacted]") : std::string_view(value), 512).end();
+    json.begin().text("name", name, 128).text("value", without_secrets(name, value), 512).end();
   }
   json.end_list();
 }
