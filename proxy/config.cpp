@@ -1,8 +1,11 @@
 #include "proxy/config.hpp"
 
+#include "approvals/notify/endpoint.hpp"
 #include "approvals/notify/load_options.hpp"
 #include "policy/pattern.hpp"
 #include "policy/yaml.hpp"
+#include "proxy/otlp_transport.hpp"
+#include "proxy/wire/http_field.hpp"
 
 #include <boost/beast/core/detail/base64.hpp>
 
@@ -195,6 +198,14 @@ Outcome<std::string> read_first_line(const std::string& path) {
   return line;
 }
 
+Outcome<std::string> read_certificates(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in || !are_certificates(text.str())) return Complaint{path + " holds no certificates in PEM"};
+  return text.str();
+}
+
 // "user:password", as RFC 7617 has it sent.
 Outcome<std::string> read_login(const std::string& path) {
   const auto line = read_first_line(path);
@@ -255,6 +266,23 @@ void read_audit(Section& telemetry, const std::string& file, AuditConfig& into) 
   audit.value("max_total", into.max_total_bytes, [](const std::string& text) { return parse_bytes(text); });
   audit.choice<OnFailure>("on_failure", into.on_failure,
                           {{"block", OnFailure::block}, {"continue", OnFailure::proceed}});
+  audit.values("headers", into.headers, [](std::string name) -> Outcome<std::string> {
+    if (!wire::is_token(name)) return Complaint{"expected names of request headers such as accept, got '" + name + "'"};
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return name;
+  });
+}
+
+void read_otlp(Section& telemetry, const std::string& file, std::optional<EndpointOptions>& into) {
+  const YamlNode* node = telemetry.get("otlp");
+  if (!node || node->kind == YamlNode::Kind::null) return;
+  Section otlp(file, node, "otlp", telemetry.complaints());
+  std::string endpoint, roots;
+  otlp.value("endpoint", endpoint, read_text);
+  otlp.value("ca", roots, [&](const std::string& path) { return read_certificates(beside(file, path)); });
+  auto url = parse_otlp_endpoint(endpoint);
+  if (!url) return otlp.wrong(*node, "otlp: endpoint: " + url.error().text);
+  into = EndpointOptions{std::move(*url), {}, std::move(roots)};
 }
 
 void read_approvals(Section approvals, ApprovalsConfig& into) {
@@ -391,6 +419,7 @@ Outcome<Config, std::vector<Complaint>> parse_config(std::string_view text, cons
       Section telemetry = top.inside("telemetry");
       const std::string before = config.audit.path;
       read_audit(telemetry, file, config.audit);
+      read_otlp(telemetry, file, config.otlp);
       audit_named = config.audit.path != before;
     }
     if (!audit_named && config.data != default_data) config.audit.path = config.data + "/audit.jsonl";

@@ -62,6 +62,7 @@ struct AuditConfig {
   std::chrono::milliseconds keep = std::chrono::hours(24 * 90);
   std::uint64_t max_total_bytes = 20ULL << 30;
   OnFailure on_failure = OnFailure::block;
+  std::vector<std::string> headers;  // of requests, to be recorded; lower-case
 };
 
 enum class OnRevoke { close, keep };
@@ -109,6 +110,7 @@ struct Config {
   UnknownAgents unknown_agents = UnknownAgents::default_;
   ApprovalsConfig approvals;
   AuditConfig audit;
+  std::optional<EndpointOptions> otlp;  // the collector; its target is the base without a slash at its end
   Limits limits;
   Timeouts timeouts;
   unsigned threads = 0;  // 0: one a core

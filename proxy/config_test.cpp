@@ -57,6 +57,26 @@ TEST(Config, RefusesAKeyItCouldNotKeepItsWordOn) {
   EXPECT_NE(complaints("gateway: { interfaces: [br0] }\nlisten: { dns: \"[::]:1\" }\n"), "");
 }
 
+TEST(Config, ReadsTheCollectorAndTheHeadersToRecord) {
+  const auto config = parse_config(
+      "telemetry:\n  otlp: { endpoint: http://10.1.2.3:4318 }\n  audit: { headers: [Accept, x-request-id] }\n",
+      "sallyport.yaml");
+  ASSERT_TRUE(config) << config.error().front().text;
+  ASSERT_TRUE(config->otlp);
+  EXPECT_EQ(config->otlp->url.origin(), "http://10.1.2.3:4318");
+  EXPECT_EQ(config->audit.headers, (std::vector<std::string>{"accept", "x-request-id"}));
+  EXPECT_FALSE(parse_config("{}", "sallyport.yaml")->otlp);
+}
+
+TEST(Config, NamesThePlaceOfABadHeaderAndOfABadCollector) {
+  const std::string header = complaints("telemetry:\n  audit:\n    headers: [accept, \"x request\"]\n");
+  EXPECT_NE(header.find("sallyport.yaml:3:23"), std::string::npos) << header;
+  const std::string collector = complaints("telemetry:\n  otlp: { endpoint: \"127.0.0.1:4318\" }\n");
+  EXPECT_NE(collector.find("sallyport.yaml:2:9"), std::string::npos) << collector;
+  EXPECT_NE(complaints("telemetry: { otlp: { endpoint: \"https://a\", ca: no-such-file } }\n"), "");
+  EXPECT_NE(complaints("telemetry: { otlp: { endpiont: \"https://a\" } }\n"), "");
+}
+
 TEST(Config, F_01_ReadsNoFileThatIsNotThere) {
   const auto config = load_config("no-such-folder/sallyport.yaml");
   ASSERT_FALSE(config);

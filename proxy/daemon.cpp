@@ -4,6 +4,7 @@
 #include "console/server.hpp"
 #include "net/file_watch.hpp"
 #include "net/sd_notify.hpp"
+#include "proxy/daemon_telemetry.hpp"
 #include "proxy/monitor/privileges.hpp"
 #include "proxy/startup.hpp"
 
@@ -36,23 +37,6 @@ constexpr auto guard_interval = std::chrono::seconds(2);
 // Of every descriptor limit: what is not for connections, and what a busy connection needs (two sockets, a pipe).
 constexpr std::uint64_t reserved_descriptors = 256;
 constexpr std::uint64_t descriptors_per_connection = 4;
-
-AuditOptions audit_options(const Config& config) {
-  AuditOptions options;
-  options.path = config.audit.path;
-  options.key_path = config.data + "/audit.key";
-  options.rotate_bytes = config.audit.rotate_bytes;
-  options.max_total_bytes = config.audit.max_total_bytes;
-  options.keep = config.audit.keep;
-  options.on_failure = config.audit.on_failure;
-  return options;
-}
-
-std::unique_ptr<AuditLog> open_log(const Config& config) {
-  auto log = AuditLog::open(audit_options(config));
-  if (!log) throw std::runtime_error("the audit log cannot be used: " + log.error().text);
-  return std::move(*log);
-}
 
 dns::LeaseOptions lease_options(const Config& config) {
   dns::LeaseOptions options = dns::LeaseOptions::defaults();
@@ -112,7 +96,8 @@ class Daemon {
          Listening at, std::optional<Monitor> monitor, AdminListeners admin_listeners, std::uint64_t descriptors)
       : config_(config),
         policy_(std::move(policy)),
-        audit_(open_log(config)),
+        otlp_(open_exporter(config, counted_)),
+        audit_(open_log(config, counted_, otlp_.get())),
         leases_(lease_options(config)),
         admission_(admission_limits(config, descriptors)),
         approvals_(config.data + "/approvals.db", approval_limits(config), *audit_),
@@ -246,11 +231,13 @@ class Daemon {
   }
 
   std::vector<Metric> metrics() {
-    return {Metric{"sallyport_connections_limit",
-                   "The most connections at one time.",
-                   Metric::Kind::gauge,
-                   {},
-                   static_cast<double>(admission_limit())}};
+    auto all = metrics_of(counted_, otlp_.get());
+    all.push_back(Metric{"sallyport_connections_limit",
+                         "The most connections at one time.",
+                         Metric::Kind::gauge,
+                         {},
+                         static_cast<double>(admission_limit())});
+    return all;
   }
 
   Task<> mind_signals() {
@@ -407,10 +394,13 @@ class Daemon {
     for (auto& worker : workers_) worker->join();
     told(LifecycleEvent::Kind::stop, "stopped");
     audit_->stop();
+    if (otlp_) otlp_->stop();
   }
 
   const Config& config_;
   PolicyHolder policy_;
+  EventCounters counted_;
+  std::unique_ptr<OtlpExporter> otlp_;  // outlives the log, which hands its lines to it
   std::unique_ptr<AuditLog> audit_;
   dns::LeaseTable leases_;
   dns::NameBudget names_;

@@ -291,6 +291,11 @@ class HttpSession {
     event.version = head.minor == 0 ? "1.0" : "1.1";
     event.path = head.target.path;
     if (const auto* agent = wire::find_field(head.fields, "User-Agent")) event.user_agent = agent->value;
+    for (const auto& wanted : services_.shared.config.audit.headers) {
+      for (const auto& field : head.fields) {
+        if (wire::equals_ignoring_case(field.name, wanted)) event.headers.emplace_back(wanted, field.value);
+      }
+    }
     return event;
   }
 

@@ -170,7 +170,8 @@ std::string Endpoint::request(const std::string& id, const std::string& body) co
                      "\r\nUser-Agent: sallyport/" SALLYPORT_VERSION
                      "\r\nContent-Type: application/json\r\nAccept: application/json\r\nConnection: close"
                      "\r\nContent-Length: " +
-                     std::to_string(body.size()) + "\r\nwebhook-id: " + id + "\r\nwebhook-timestamp: " + timestamp;
+                     std::to_string(body.size());
+  if (!id.empty()) text += "\r\nwebhook-id: " + id + "\r\nwebhook-timestamp: " + timestamp;
   if (!options_.secret.empty())
     text += "\r\nwebhook-signature: " + webhook_signature(options_.secret, id, timestamp, body);
   return text + "\r\n\r\n" + body;

@@ -28,7 +28,8 @@ class Endpoint {
     std::chrono::seconds retry_after{};  // zero: the other side did not say
   };
   // One try on a connection of its own, over within `limit` whatever the other side does. Redirects are not followed:
-  // they are replies like others. The complaint is half a sentence for the log, and holds no secret.
+  // they are replies like others. The complaint is half a sentence for the log, and holds no secret. Without an `id`
+  // it is a plain request, not a webhook.
   Task<Outcome<Reply>> post(std::string id, std::string body, Clock::duration limit);
 
   // "https://hooks.example.com"

@@ -1,0 +1,24 @@
+// What the daemon records with: the audit log, what is counted of it, and the copy that a collector gets.
+#pragma once
+#include "console/backend.hpp"
+#include "proxy/config.hpp"
+#include "telemetry/audit_log.hpp"
+#include "telemetry/counters.hpp"
+#include "telemetry/otlp_exporter.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace sallyport {
+
+// Null where no collector is configured. `counted` outlives it.
+std::unique_ptr<OtlpExporter> open_exporter(const Config& config, const EventCounters& counted);
+
+// Everything that is recorded is counted, and handed to `otlp` (null: to nobody); both outlive the log. Throws
+// std::runtime_error where the log can't be used.
+std::unique_ptr<AuditLog> open_log(const Config& config, EventCounters& counted, OtlpExporter* otlp);
+
+// For Prometheus.
+std::vector<Metric> metrics_of(const EventCounters& counted, const OtlpExporter* otlp);
+
+}  // namespace sallyport
