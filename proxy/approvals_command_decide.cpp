@@ -64,10 +64,11 @@ std::string who_decided(const AdminClient& client, const std::string& id) {
   if (!reply || !reply->good()) return "it was decided already";
   const auto approval = reply->object();
   const std::string state = text_in(approval, "state");
-  if (!approval.contains("by")) return "it is " + state + " already: the next try asks again";
-  std::string words = "it was " + state + " already, by " + actor_words(object_in(approval, "by")) + ", " +
-                      age_words(text_in(approval, "decided")) + " ago";
-  const std::string grant = text_in(approval, "grant");
+  const auto& decision = object_in(approval, "decision");
+  if (decision.empty()) return "it is " + state + " already: the next try asks again";
+  std::string words = "it was " + state + " already, by " + actor_words(object_in(decision, "by")) + ", " +
+                      age_words(text_in(decision, "at")) + " ago";
+  const std::string grant = text_in(decision, "grant");
   if (!grant.empty()) words += "; `sallyport approvals revoke " + grant + "` takes it back";
   return words;
 }

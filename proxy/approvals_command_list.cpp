@@ -43,8 +43,8 @@ int print_json(const char* name, json::array list) {
 std::string state_words(const json::object& approval) {
   const std::string state = text_in(approval, "state");
   if (state == "pending") return std::to_string(count_in(approval, "waiting"));
-  if (!approval.contains("by")) return state;
-  return state + " by " + actor_words(object_in(approval, "by"));
+  const auto& decision = object_in(approval, "decision");
+  return decision.empty() ? state : state + " by " + actor_words(object_in(decision, "by"));
 }
 
 TableRow approval_row(const json::object& approval, std::size_t id_places) {
@@ -85,7 +85,7 @@ int list(const Options& options) {
 
 TableRow grant_row(const json::object& grant, std::size_t id_places) {
   TableRow row;
-  const bool ended = grant.contains("end");
+  const std::string ended = text_in(object_in(grant, "ended"), "how");
   const std::string everyone = text_in(grant, "scope") == "everyone" ? "everyone" : "";
   row.cells = {text_in(grant, "id").substr(0, id_places),
                everyone.empty() ? shown(text_in(grant, "agent")) : everyone,
@@ -93,7 +93,7 @@ TableRow grant_row(const json::object& grant, std::size_t id_places) {
                text_in(grant, "decision") == "deny" ? "deny" : "allow",
                extent_words(grant),
                std::to_string(count_in(grant, "used")),
-               ended ? text_in(grant, "end") : left_words(text_in(grant, "expires")),
+               ended.empty() ? left_words(text_in(grant, "expires")) : ended,
                actor_words(object_in(grant, "by"))};
   const std::string note = text_in(grant, "note");
   if (!note.empty()) row.below.push_back("    note: " + in_quotes(note));

@@ -87,11 +87,14 @@ std::string rule_words(const boost::json::object& approval) {
 
 std::string agent_words(const boost::json::object& approval) {
   std::string words;
-  for (const auto& [key, value] : object_in(approval, "agent_says")) {
-    if (!value.is_string()) continue;
-    const std::string_view text(value.get_string().data(), value.get_string().size());
-    words += (words.empty() ? "" : ", ") + std::string(key.data(), key.size()) + ' ' + in_quotes(text);
-  }
+  const auto put = [&words](std::string_view key, const std::string& text) {
+    if (!text.empty()) words.append(words.empty() ? "" : ", ").append(key).append(" ").append(in_quotes(text));
+  };
+  put("reason", text_in(approval, "access_reason"));
+  put("path", text_in(approval, "request_path"));
+  const auto& context = object_in(approval, "context");
+  put("working on", text_in(context, "reason"));
+  for (const char* key : {"tool", "tool_call", "session"}) put(key, text_in(context, key));
   return words;
 }
 
