@@ -105,6 +105,7 @@ Outcome<pid_t> spawn(const std::vector<std::string>& arguments, int input, int o
   std::array<char*, 3> environment{path.data(), where.data(), nullptr};
   std::vector<std::string> words = arguments;
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (auto& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   pid_t pid = -1;

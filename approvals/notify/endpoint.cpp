@@ -191,6 +191,7 @@ Task<Outcome<Socket>> Endpoint::connect(Clock::duration limit) {
     addresses = std::move(answer->addresses);
   }
   std::vector<asio::ip::tcp::endpoint> endpoints;
+  endpoints.reserve(addresses.size());
   for (const auto& address : addresses) endpoints.push_back(endpoint_of(address, at.port));
   ConnectOptions options;
   options.limit = limit;
