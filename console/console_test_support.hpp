@@ -110,7 +110,7 @@ class ConsoleTest : public testing::Test {
     folder_ = ::mkdtemp(pattern.data());
     AuditOptions audit;
     audit.path = folder_ + "/audit.jsonl";
-    audit_ = std::move(*AuditLog::open(audit));
+    audit_ = *AuditLog::open(audit);
     approvals_ = std::make_unique<Approvals>(":memory:", ApprovalLimits{}, *audit_);
     std::ofstream(folder_ + "/policy.yaml") << "version: 1\nrules:\n  - allow: example.com\n  - deny: evil.test\n";
     policy_ = *Policy::load(folder_ + "/policy.yaml");
