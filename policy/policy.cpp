@@ -126,7 +126,7 @@ Verdict from_default(Action action, const Query& query) {
 
 Verdict decide_alone(const Policy::Impl& policy, const Query& query) {
   Tally tally;
-  policy.for_each_rule(query.agent, [&](const Rule& rule) { add(tally, rule, query); });
+  policy.for_each_rule_about(query.agent, query.to.host, [&](const Rule& rule) { add(tally, rule, query); });
   if (tally.winner != nullptr) return from_rule(std::move(tally), query);
   return from_default(policy.default_for(query.agent), query);
 }
@@ -134,7 +134,7 @@ Verdict decide_alone(const Policy::Impl& policy, const Query& query) {
 // Between two of these ports nothing in the policy changes.
 void collect_ports(const Policy::Impl& policy, std::string_view agent, const Host& host,
                    std::vector<std::uint16_t>& ports) {
-  policy.for_each_rule(agent, [&](const Rule& rule) {
+  policy.for_each_rule_about(agent, host, [&](const Rule& rule) {
     if (rule.names(host) == Hit::none) return;
     for (const PortRange& range : rule.ports) {
       ports.push_back(range.first);
@@ -149,6 +149,11 @@ void collect_ports(const Policy::Impl& policy, std::string_view agent, const Hos
 const AgentPolicy* Policy::Impl::agent(std::string_view name) const {
   const auto found = agents.find(name);
   return found == agents.end() ? nullptr : &found->second;
+}
+
+void Policy::Impl::index_rules() {
+  index = RuleIndex(rules);
+  for (auto& entry : agents) entry.second.index = RuleIndex(entry.second.rules);
 }
 
 Action Policy::Impl::default_for(std::string_view agent_name) const {

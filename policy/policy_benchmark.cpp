@@ -47,4 +47,17 @@ void decide_among_a_million_names(benchmark::State& state) {
 }
 BENCHMARK(decide_among_a_million_names);
 
+// A rule for each host, as a policy grows that is written by adding what was missing.
+void decide_among_rules(benchmark::State& state) {
+  const auto count = state.range(0);
+  std::string text = "version: 1\ndefault: deny\nrules:\n  - deny: \"**.pastebin.com\"\n";
+  for (auto i = 0; i < count; ++i) text += "  - allow: host" + std::to_string(i) + ".example.org\n";
+  const auto policy = Policy::parse(text, "policy.yaml", ".");
+  const auto to = parse_authority("host" + std::to_string(count / 2) + ".example.org:443", 443);
+  const Query query{"default", *to, Spoken::pending, std::nullopt, false, WallClock::time_point{}};
+  if ((*policy)->decide(query).action != Action::allow) state.SkipWithError("the rule was not found");
+  for (auto _ : state) benchmark::DoNotOptimize((*policy)->decide(query));
+}
+BENCHMARK(decide_among_rules)->Arg(10)->Arg(100)->Arg(5000);
+
 }  // namespace

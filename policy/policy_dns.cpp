@@ -77,7 +77,7 @@ Verdict answer(Action action, const Rule* rule, std::string reason) {
 
 Verdict decide_alone(Role role, const Policy::Impl& policy, std::string_view agent, const Asked& asked) {
   Found found;
-  policy.for_each_rule(agent, [&](const Rule& rule) { consider(found, rule, asked); });
+  policy.for_each_rule_about(agent, asked.host, [&](const Rule& rule) { consider(found, rule, asked); });
   if (role == Role::boundary && found.allow == nullptr) found.allow = found.allow_too_wide;
   if (found.deny != nullptr) return answer(Action::deny, found.deny, "denied by " + found.deny->where);
   if (found.ask != nullptr) return answer(Action::ask, found.ask, found.ask->where + " asks a person first");

@@ -2,6 +2,7 @@
 #pragma once
 #include "policy/policy.hpp"
 #include "policy/rule.hpp"
+#include "policy/rule_index.hpp"
 #include "policy/sha256.hpp"
 
 #include <map>
@@ -18,6 +19,7 @@ struct AgentPolicy {
   std::optional<Action> default_action;
   std::string default_where;
   std::vector<Rule> rules;
+  RuleIndex index;
 };
 
 struct PolicyTest {
@@ -31,6 +33,7 @@ struct PolicyTest {
 struct Policy::Impl {
   Action default_action = Action::ask;
   std::vector<Rule> rules;
+  RuleIndex index;
   std::map<std::string, AgentPolicy, std::less<>> agents;
   std::vector<PolicyTest> tests;
   std::shared_ptr<const Policy> boundary;
@@ -48,6 +51,14 @@ struct Policy::Impl {
     }
     for (const Rule& rule : rules) visit(rule);
   }
+  // The same, but leaves out rules that surely do not name `host`.
+  template <class Visit>
+  void for_each_rule_about(std::string_view agent_name, const Host& host, Visit visit) const {
+    if (const AgentPolicy* found = agent(agent_name)) found->index.for_each(found->rules, host, visit);
+    index.for_each(rules, host, visit);
+  }
+  // Once the rules are complete, and before the first decision.
+  void index_rules();
 };
 
 // Rules that can never decide anything: warnings, "file:line:column: …".

@@ -127,6 +127,7 @@ Loaded parse_as(Role role, std::string_view text, const std::string& name, const
   policy->uid = hex(context.hash.finish());
   policy->files = std::move(context.files);
   policy->warnings = std::move(context.warnings);
+  policy->index_rules();
   // The only clock in loading: it tells which rules have already expired, and decides nothing.
   for (Complaint& warning : lint_rules(*policy, name, WallClock::now())) policy->warnings.push_back(std::move(warning));
   return std::shared_ptr<const Policy>(std::make_shared<Policy>(std::move(policy)));
