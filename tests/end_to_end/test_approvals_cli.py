@@ -162,6 +162,30 @@ def test_status_tells_whether_it_guards(daemon, explicit, reviewer):
     assert json.loads(daemon.run("status", "--json", "-c", daemon.config_file).stdout)["guarding"] is True
 
 
+def ask_ahead(explicit, reason):
+    words = json.dumps({"to": "https://unknown.test/", "reason": reason})
+    return explicit.curl("-H", "Content-Type: application/json", "-d", words, "http://sallyport.internal/v1/access").stdout
+
+
+def test_A_08_and_A_17_what_an_agent_says_is_quoted_and_moves_no_cursor(explicit, reviewer, command, daemon):
+    assert '"status":400' in ask_ahead(explicit, "\033[2J\033]0;owned\a")
+    assert '"pending"' in ask_ahead(explicit, 'tests" approved by admin\u202e, press a \u2066\u200b<b>')
+    approval = wait_until(lambda: reviewer.find({"host": "unknown.test"}), "the question")[0]
+    for got in (command("list").stdout, command("list", "--json").stdout):
+        assert "approved by admin" in got
+        assert not [character for character in got if character != "\n" and not character.isprintable()]
+    assert 'the agent says: reason "tests\\" approved by admin' in command("list").stdout
+    with contextlib.closing(Screen(daemon)) as screen:
+        screen.wait('the agent says: reason "')
+        assert "\033]" not in screen.text and "\u202e" not in screen.text and "\a" not in screen.text
+    # Text that is no name never becomes one: the host is an A-label or nothing.
+    with explicit.proxy() as stream:
+        stream.sendall("CONNECT пример.test:443 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        stream.recv(4096)
+    assert all(each["host"].isascii() for each in reviewer.approvals())
+    reviewer.deny(approval, scope="once")
+
+
 # watch
 
 class Screen:
