@@ -43,7 +43,8 @@ RECORDED_AS = {"absolute": "proxy", "connect": "proxy", "socks5": "socks", "sock
 
 @pytest.fixture(scope="module")
 def daemon(start):
-    return start(gateway=True, policy=POLICY, approvals={"unattended": "hold", "timeout": "20s", "pending_per_agent": 5})
+    limits = {"unattended": "hold", "timeout": "20s", "pending_per_agent": 5}
+    return start(gateway=True, policy=POLICY, approvals=limits)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,8 @@ def reviewer(daemon):
 
 @pytest.fixture(autouse=True)
 def _fresh(world, daemon, reviewer):
-    reviewer.forget()
+    if daemon.process.poll() is None:  # else the test has a daemon of its own
+        reviewer.forget()
     world.internet.forget()
 
 
@@ -130,11 +132,12 @@ def test_every_door_tells_an_agent_who_it_is(site, way, daemon, world):
     status, said = site.call("GET", "/ca.pem")
     assert status == 404 and "not inspected" in said["detail"]
     record = daemon.wait_for(since, kind="request", host="sallyport.internal")[0]
-    assert (ours(record)["agent"], ours(record)["door"], ours(record)["verdict"]) == ("default", RECORDED_AS[way], "allow")
+    said = ours(record)
+    assert (said["agent"], said["door"], said["verdict"]) == ("default", RECORDED_AS[way], "allow")
     assert nothing_left(world)
 
 
-def test_N_another_port_or_protocol_is_refused_and_never_dialled(explicit, steered, reviewer, world):
+def test_another_port_or_protocol_is_refused_and_never_dialled(explicit, steered, reviewer, world):
     status = explicit.curl("https://sallyport.internal/", "-o", "/dev/null", "-w", "%{http_connect}")
     assert status.stdout == "403"
     with explicit.proxy() as stream:
@@ -193,7 +196,8 @@ def test_a_no_is_told_with_its_note(plain, reviewer):
 def test_A_03_a_held_connection_and_asking_ahead_are_one_question(plain, agent, reviewer):
     held = agent.start("curl", "-sS", "--max-time", "30", "http://unknown.test/held")
     approval = reviewer.wait(host="unknown.test")
-    assert plain.ask("http://unknown.test/other")[1]["id"] == approval["id"]
+    assert plain.ask("http://unknown.test/other", reason="for the tests")[1]["id"] == approval["id"]
+    assert reviewer.find({"id": approval["id"]})[0]["access_reason"] == "for the tests"
     reviewer.approve(approval)
     assert '"path": "/held"' in held.communicate(timeout=20)[0]
 
@@ -240,7 +244,8 @@ def test_a_grant_for_everyone_is_shown_to_everyone_without_names(world, plain, r
 
 def test_A_09_a_page_of_another_site_asks_nothing(plain, reviewer, steered):
     body = {"to": "https://unknown.test/"}
-    assert plain.call("POST", "/v1/access", body, ["Content-Type: application/json", "Origin: http://evil.test"])[0] == 403
+    foreign = ["Content-Type: application/json", "Origin: http://evil.test"]
+    assert plain.call("POST", "/v1/access", body, foreign)[0] == 403
     assert plain.call("POST", "/v1/access", body, ["Content-Type: text/plain"])[0] == 415
     assert plain.call("OPTIONS", "/v1/access", None, ["Origin: http://evil.test"])[0] in (403, 405)
     assert plain.call("DELETE", "/v1/context", None, ["Origin: null"])[0] == 403
@@ -250,7 +255,7 @@ def test_A_09_a_page_of_another_site_asks_nothing(plain, reviewer, steered):
     assert reviewer.approvals() == []
 
 
-def test_C_a_host_field_does_not_make_another_address_sallyports(explicit, steered, reviewer, world):
+def test_H_11_a_host_field_does_not_make_another_address_sallyports(explicit, steered, reviewer, world):
     request = b"GET /v1/policy HTTP/1.1\r\nHost: sallyport.internal\r\n\r\n"
     with explicit.proxy() as stream:
         stream.sendall(b"CONNECT allowed.test:80 HTTP/1.1\r\nHost: allowed.test:80\r\n\r\n")
@@ -288,7 +293,7 @@ def test_H_11_a_connection_takes_many_requests(steered):
     (b"Content-Length: 16385", b""),
     (b"Transfer-Encoding: chunked", b"4001\r\n" + b" " * 0x4001),
 ], ids=["length", "chunked"])
-def test_F_a_body_has_an_end(steered, fields, body):
+def test_F_06_a_body_has_an_end(steered, fields, body):
     with steered_stream(steered) as stream:
         stream.sendall(b"POST /v1/access HTTP/1.1\r\nHost: sallyport.internal\r\nContent-Type: application/json\r\n" +
                        fields + b"\r\n\r\n" + body)
@@ -325,8 +330,8 @@ def test_A_17_the_agents_words_reach_approval_and_record_as_its_own(world, agent
     assert "context" not in ours(daemon.wait_for(since, kind="request", host="allowed.test")[0])
 
 
-@pytest.mark.parametrize("body", ['{"reason": "\\u001b[2J"}', '{"agent": "bot"}', "[]", "{", json.dumps({"tool": "x" * 201}),
-                                  json.dumps({"reason": "x" * 501})],
+@pytest.mark.parametrize("body", ['{"reason": "\\u001b[2J"}', '{"agent": "bot"}', "[]", "{",
+                                  json.dumps({"tool": "x" * 201}), json.dumps({"reason": "x" * 501})],
                          ids=["escape", "unknown", "array", "torn", "long", "longer"])
 def test_A_08_labels_that_deceive_are_refused(plain, body):
     status, said = plain.call("PUT", "/v1/context", body)
@@ -365,6 +370,34 @@ def test_A_11_a_reload_answers_who_waits(plain, daemon):
         since = daemon.mark()
         daemon.policy_file.write_text(POLICY)
         daemon.wait_for(since, kind="policy")
+
+
+# From here on each test has a daemon of its own.
+
+@pytest.mark.parametrize("mode", ["synthetic", "real"])
+def test_no_policy_takes_it_away(world, start, mode):
+    start(gateway=True, dns={"mode": mode}, policy="""\
+version: 1
+default: deny
+rules:
+  - deny: [any, "**.sallyport.internal", 198.18.0.0/15, "fd53:414c:4c59::/64"]
+""")
+    for way in WAYS:
+        site = Site(world, way)
+        assert site.call("GET", "/")[0] == 200
+        assert site.ask("https://allowed.test/")[1]["state"] == "denied"
+    assert nothing_left(world)
+
+
+def test_F_03_a_stop_does_not_wait_for_who_waits(world, start):
+    daemon = start(policy=POLICY, timeouts={"drain": "1s"})
+    site = Site(world)
+    asked = site.ask("https://unknown.test/")[1]
+    waiting = site.begin("GET", f"/v1/access/{asked['id']}?wait=60s")
+    daemon.wait_for(0, kind="open", host="sallyport.internal", count=2)
+    assert daemon.stop() == 0
+    waiting.communicate(timeout=10)
+    daemon.wait_for(0, host="sallyport.internal", closed_by="shutdown")
 
 
 def test_A_14_a_refusal_names_where_its_answer_is_waited_for(world, start, plain):
