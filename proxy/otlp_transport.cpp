@@ -36,10 +36,9 @@ class OverHttp : public OtlpTransport {
 
   // Runs the context only as long as the post takes: between two of them nothing is under way.
   Outcome<OtlpReply> post(const std::string& path, const std::string& body) override {
-    const Complaint stopped{"stopping"};
-    if (interrupted_) return stopped;
+    if (interrupted_) return Complaint{"stopping"};
     Endpoint& endpoint = path == "/v1/logs" ? logs_ : metrics_;
-    Outcome<Endpoint::Reply> reply = stopped;
+    Outcome<Endpoint::Reply> reply = Complaint{"the request could not be made"};
     asio::co_spawn(context_, endpoint.post({}, body, limit),
                    asio::bind_cancellation_slot(signal_.slot(),
                                                 [&](const std::exception_ptr& failure, Outcome<Endpoint::Reply> got) {
