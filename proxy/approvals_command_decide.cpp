@@ -52,8 +52,7 @@ void tell(const json::object& decided) {
   const std::uint64_t released = count_in(decided, "released");
   std::string line = approved ? "approved: " : "denied: ";
   line += shown(text_in(approval, "agent")) + " to " + destination_words(approval) + " (" + extent_words(decision) +
-          "); " + std::to_string(released) + (released == 1 ? " connection" : " connections") +
-          (approved ? " let through" : " refused");
+          "); " + counted(released, "connection") + (approved ? " let through" : " refused");
   const std::string grant = text_in(object_in(decided, "grant"), "id");
   if (!grant.empty()) line += "; `sallyport approvals revoke " + grant + "` takes it back";
   std::cout << line << '\n';

@@ -42,7 +42,7 @@ int print_json(const char* name, json::array list) {
 
 std::string state_words(const json::object& approval) {
   const std::string state = text_in(approval, "state");
-  if (state == "pending") return std::to_string(count_in(approval, "waiting"));
+  if (state == "pending") return counted(count_in(approval, "waiting"), "connection");
   const auto& decision = object_in(approval, "decision");
   return decision.empty() ? state : state + " by " + actor_words(object_in(decision, "by"));
 }

@@ -91,7 +91,8 @@ std::string agent_words(const boost::json::object& approval) {
     if (!text.empty()) words.append(words.empty() ? "" : ", ").append(key).append(" ").append(in_quotes(text));
   };
   put("reason", text_in(approval, "access_reason"));
-  put("path", text_in(approval, "request_path"));
+  const std::string path = text_in(approval, "request_path");
+  if (path != "/") put("path", path);
   const auto& context = object_in(approval, "context");
   put("working on", text_in(context, "reason"));
   for (const char* key : {"tool", "tool_call", "session"}) put(key, text_in(context, key));
@@ -120,6 +121,10 @@ std::string age_words(std::string_view time) {
 
 std::string left_words(std::string_view time) {
   return span_between("now", time);
+}
+
+std::string counted(std::uint64_t number, const char* noun) {
+  return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
 }
 
 std::size_t id_length(const boost::json::array& list) {

@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ std::string actor_words(const boost::json::object& by);
 std::string age_words(std::string_view time);
 // The same until then.
 std::string left_words(std::string_view time);
+
+// "1 connection", "3 connections"
+std::string counted(std::uint64_t number, const char* noun);
 
 const boost::json::object& object_in(const boost::json::object& object, std::string_view key);
 

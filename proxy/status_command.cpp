@@ -36,7 +36,7 @@ std::string listening_words(const boost::json::object& status) {
   for (const auto& each : list->get_array()) {
     if (!each.is_object()) continue;
     const auto& object = each.get_object();
-    words += (words.empty() ? "" : ", ") + text_in(object, "door") + ' ' + shown(text_in(object, "address"));
+    words += (words.empty() ? "" : ", ") + fit_for_terminal(text_in(object, "door") + ' ' + text_in(object, "address"));
   }
   return words;
 }
@@ -55,14 +55,15 @@ void line(const char* what, const std::string& words) {
 
 void print(const boost::json::object& status, const std::string& socket) {
   const auto& counts = object_in(status, "counts");
-  const auto number = [&counts](const char* key) { return std::to_string(count_in(counts, key)); };
   line("sallyport", shown(text_in(status, "version")) + ", up for " + age_words(text_in(status, "started")) + ", at " +
                         shown(socket));
   line("guarding", guarding_words(status));
   line("listening", listening_words(status));
-  line("approvals", number("pending") + " pending, " + number("held") + " connections held, " + number("grants") +
-                        " grants in force" + (is_true(status, "attended") ? "" : "; nobody is watching"));
-  line("open", number("connections") + " connections");
+  line("approvals", std::to_string(count_in(counts, "pending")) + " pending, " +
+                        counted(count_in(counts, "held"), "connection") + " held, " +
+                        counted(count_in(counts, "grants"), "grant") + " in force" +
+                        (is_true(status, "attended") ? "" : "; nobody is watching"));
+  line("open", counted(count_in(counts, "connections"), "connection"));
   const auto& policy = object_in(status, "policy");
   line("policy", shown(text_in(policy, "path")) + ", " + shown(text_in(policy, "uid")));
   line("log", audit_words(object_in(status, "audit")));

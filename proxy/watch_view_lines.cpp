@@ -58,7 +58,7 @@ std::string WatchView::row_line(const Row& row, bool selected, std::size_t place
   }
   std::string line = selected ? "> " : "  ";
   line += padded(shown(text_in(approval, "agent")), agent) + ' ' + target + ' ' +
-          padded(count == 0 ? "left" : std::to_string(count) + " wait", waiting) + ' ' +
+          padded(std::to_string(count) + " wait", waiting) + ' ' +
           padded(age_words(text_in(approval, "first_seen")), age);
   if (places < rest + 8) line = cut_at_end(line, places);
   if (selected && colour) return std::string(reverse) + line + std::string(plain);
@@ -80,7 +80,7 @@ std::vector<std::string> WatchView::details(std::size_t places) const {
   if (!source.empty()) by += ", from " + shown(source);
   const std::string command = text_in(object_in(approval, "process"), "cmd_line");
   if (!command.empty()) by += ", by " + in_quotes(command);
-  lines.push_back(by + ", " + std::to_string(count_in(approval, "tries")) + " tries");
+  lines.push_back(by + ", " + counted(count_in(approval, "tries"), "attempt"));
   const std::string said = agent_words(approval);
   if (!said.empty()) lines.push_back("the agent says: " + said);
   if (editing_ || !note_.empty()) lines.push_back("note: " + in_quotes(note_, 2000) + (editing_ ? "_" : ""));

@@ -61,10 +61,10 @@ def test_list_shows_who_asks_for_what_and_by_which_rule(explicit, reviewer, comm
     approval = reviewer.wait(host="four.test")
     got = command("list")
     assert got.returncode == 0 and "\033" not in got.stdout
-    heading, row, because, said = got.stdout.splitlines()
+    heading, row, because = got.stdout.splitlines()
     assert heading.split() == ["ID", "AGENT", "DESTINATION", "WAITING", "FOR", "ASKED", "BY"]
     assert row.startswith(approval["id"][:9]) and " POST four.test:80 " in row and "policy.yaml:5" in row
-    assert because == '    because "writes wait for a person"' and said == '    the agent says: path "/"'
+    assert because == '    because "writes wait for a person"'
     listed = json.loads(command("list", "--json").stdout)["approvals"]
     assert [each["id"] for each in listed] == [approval["id"]]
     reviewer.deny(approval, scope="once")
@@ -157,7 +157,7 @@ def test_status_tells_whether_it_guards(daemon, explicit, reviewer):
     assert got.returncode == 0, got.stdout + got.stderr
     said = dict(line.split(None, 1) for line in got.stdout.splitlines())
     assert said["guarding"] == "yes" and "10.77.0.1:3128" in said["listening"]
-    assert said["approvals"].startswith("1 pending, 1 connections held, 0 grants")
+    assert said["approvals"].startswith("1 pending, 1 connection held, 0 grants")
     assert "policy.yaml" in said["policy"] and "audit.jsonl" in said["log"]
     assert json.loads(daemon.run("status", "--json", "-c", daemon.config_file).stdout)["guarding"] is True
 
