@@ -23,7 +23,26 @@ std::string text_of_endpoint(const asio::ip::tcp::endpoint& at) {
   return (at.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(at.port());
 }
 
-void make_folder(const std::string& path, unsigned mode, const std::string& user) {
+// What Sallyport itself leaves in its folders. Whatever else lies there, a policy above all, stays with its owner.
+bool is_our_file(const std::string& name, const std::string& log_stem) {
+  const auto begins = [&name](std::string_view with) { return name.starts_with(with); };
+  if (begins(log_stem + ".") && name.ends_with(".jsonl")) return true;
+  return begins("audit.") || begins("leases") || begins("approvals.db") || begins("admin.") || begins("tokens.");
+}
+
+// A link to a file elsewhere is none of ours, whatever it is called.
+bool is_plain(const fs::directory_entry& file) {
+  std::error_code error;
+  return !file.is_symlink(error) &&
+         (file.is_socket(error) || (file.is_regular_file(error) && file.hard_link_count(error) == 1));
+}
+
+void give_to(const fs::path& path, const passwd& owner) {
+  if (lchown(path.c_str(), owner.pw_uid, owner.pw_gid) != 0)
+    throw std::runtime_error("cannot give " + path.string() + " to " + owner.pw_name);
+}
+
+void make_folder(const std::string& path, unsigned mode, const std::string& user, const std::string& log_stem) {
   std::error_code error;
   const bool made = fs::create_directories(path, error);
   if (error) throw std::runtime_error("cannot make " + path + ": " + error.message());
@@ -31,13 +50,16 @@ void make_folder(const std::string& path, unsigned mode, const std::string& user
   if (user.empty() || geteuid() != 0) return;
   const passwd* entry = getpwnam(user.c_str());
   if (!entry) throw std::runtime_error("user: there is no user '" + user + "'; create it with: useradd -r " + user);
-  if (chown(path.c_str(), entry->pw_uid, entry->pw_gid) != 0)
-    throw std::runtime_error("cannot give " + path + " to " + user);
-  // What an earlier start as somebody else left there is needed too.
+  // What an earlier start as somebody else left there is needed too; a folder that others use as well stays theirs.
+  bool only_ours = true;
   for (const auto& file : fs::directory_iterator(path, error)) {
-    if (file.is_regular_file() && !file.is_symlink())
-      static_cast<void>(lchown(file.path().c_str(), entry->pw_uid, entry->pw_gid));
+    if (is_our_file(file.path().filename(), log_stem) && is_plain(file)) {
+      give_to(file.path(), *entry);
+    } else {
+      only_ours = false;
+    }
   }
+  if (made || only_ours) give_to(path, *entry);
 }
 
 }  // namespace
@@ -87,9 +109,10 @@ std::string user_to_become(const Config& config) {
 }
 
 void make_folders(const Config& config, const std::string& user) {
-  make_folder(config.data, 0700, user);
+  const std::string log_stem = fs::path(config.audit.path).stem().string();
+  make_folder(config.data, 0700, user, log_stem);
   const std::string log_folder = fs::path(config.audit.path).parent_path().string();
-  if (log_folder != config.data) make_folder(log_folder, 0750, user);
+  if (log_folder != config.data) make_folder(log_folder, 0750, user, log_stem);
 }
 
 void check_access(const Config& config, const Policy& policy, const std::string& user) {
@@ -97,6 +120,9 @@ void check_access(const Config& config, const Policy& policy, const std::string&
   const std::string advice = ": put it elsewhere, as in /etc/sallyport and /var/lib/sallyport, or name another `user:`";
   if (access(config.data.c_str(), W_OK | X_OK) != 0)
     throw std::runtime_error(who + " can't write in " + config.data + advice);
+  const std::string log_folder = fs::path(config.audit.path).parent_path().string();
+  if (access(log_folder.c_str(), W_OK | X_OK) != 0)
+    throw std::runtime_error(who + " can't write the log in " + log_folder + advice);
   for (const auto& file : policy.files()) {
     if (access(file.c_str(), R_OK) != 0 && errno == EACCES)
       throw std::runtime_error(who + " can't read " + std::string(file) + " when it changes" + advice);

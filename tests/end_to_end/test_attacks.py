@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -387,6 +388,11 @@ def test_P_05_and_P_01_an_extended_connect_in_clear_is_a_bad_request(agent, worl
 
 
 def test_one_refusal_is_one_record(explicit, steered, daemon):
+    # Once its own request is recorded, what came before it is as well: an agent's records keep their order.
+    before = daemon.mark()
+    explicit.curl("http://allowed.test/")
+    daemon.wait_for(before, kind="close", host="allowed.test")
+    time.sleep(0.5)  # a connection that the test before has just left
     since = daemon.mark()
     explicit.curl("http://denied.test/")
     with explicit.proxy() as stream:

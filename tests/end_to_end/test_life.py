@@ -172,3 +172,16 @@ def test_lost_rules_are_noticed_and_put_back_or_said(world, start):
     since = sallyport.mark()
     world.gateway.run(["nft", "flush", "ruleset"], check=True)
     sallyport.wait_for(since, kind="lifecycle", seconds=20)
+
+
+def test_a_folder_that_others_use_stays_theirs(start, world):
+    folder = world.folder / "shared-folder"
+    folder.mkdir(mode=0o755)
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "somebody.txt").write_text("not ours")
+    daemon = Sallyport(world, audit={"path": str(folder / "audit.jsonl")})
+    with pytest.raises(AssertionError, match="can't write the log in"):
+        daemon.start()
+    daemon.close()
+    assert {path.name: path.stat().st_uid for path in [folder, *folder.iterdir()]} == {
+        "shared-folder": 0, "policy.yaml": 0, "somebody.txt": 0}
