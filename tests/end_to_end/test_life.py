@@ -179,7 +179,7 @@ def test_a_folder_that_others_use_stays_theirs(start, world):
     folder.mkdir(mode=0o755)
     (folder / "policy.yaml").write_text(POLICY)
     (folder / "somebody.txt").write_text("not ours")
-    daemon = Sallyport(world, audit={"path": str(folder / "audit.jsonl")})
+    daemon = Sallyport(world, audit={"path": str(folder / "audit.jsonl")}, listen={"console": []})
     with pytest.raises(AssertionError, match="can't write the log in"):
         daemon.start()
     daemon.close()
