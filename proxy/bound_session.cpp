@@ -37,13 +37,14 @@ ClosedBy closed_by(const RelayEnd& end) {
   return ClosedBy::error;
 }
 
-class BoundSession {
+class BoundSession : public std::enable_shared_from_this<BoundSession> {
  public:
   BoundSession(Session& session, BoundTo bound, Voice voice)
       : session_(session),
         services_(session.services),
         voice_(voice),
         from_(bound.from),
+        pin_(std::move(bound.pin)),
         attempt_{session.origin.agent, std::move(bound.to), Spoken::pending, {}, {}, false},
         consent_(std::make_shared<Consent>(services_.shared)),
         record_(std::make_unique<ConnectionRecord>(services_.shared.audit, session.origin)) {
@@ -90,6 +91,11 @@ class BoundSession {
   }
 
  private:
+  // The rest of the connection's life, in frames of its own.
+  void then(Task<> (BoundSession::*step)()) {
+    session_.next = [self = shared_from_this(), step] { return ((*self).*step)(); };
+  }
+
   const DnsConfig& dns() const { return services_.shared.config.dns; }
 
   // A bare address takes the name that SNI or Host gives, and is then reached by that name's own addresses; not where
@@ -173,7 +179,7 @@ class BoundSession {
     const auto verdict = co_await settle(session_, *record_, attempt_, *consent_);
     if (!verdict) co_return co_await turn_away(verdict.error());
     const bool connected = co_await dial(*verdict);
-    if (connected) co_await tunnel();
+    if (connected) then(&BoundSession::tunnel);
   }
 
   Task<> serve_identified(Verdict first) {
@@ -188,7 +194,7 @@ class BoundSession {
     const auto verdict = co_await approve(*seen);
     if (!verdict) co_return co_await turn_away(verdict.error());
     const bool connected = co_await dial(*verdict);
-    if (connected) co_await tunnel();
+    if (connected) then(&BoundSession::tunnel);
   }
 
   // The verdict on what is spoken, once everything that is known agrees.
@@ -286,9 +292,9 @@ class BoundSession {
       if (seen->spoken == Spoken::http) co_return co_await serve_plain_http();
       const auto late = co_await approve(*seen);
       if (!late) co_return co_await turn_away(late.error());
-      co_return co_await tunnel();
+      co_return then(&BoundSession::tunnel);
     }
-    co_await server_first_tunnel();
+    then(&BoundSession::server_first_tunnel);
   }
 
   Task<bool> server_speaks_first() {
@@ -416,6 +422,7 @@ class BoundSession {
   Services& services_;
   Voice voice_;
   NameFrom from_;
+  dns::LeasePin pin_;
   Attempt attempt_;
   std::shared_ptr<Consent> consent_;
   std::unique_ptr<ConnectionRecord> record_;
@@ -425,11 +432,17 @@ class BoundSession {
   bool upload_refused_ = false;
 };
 
+Task<> serve(Session& session, BoundTo bound, Voice voice) {
+  const auto serving = std::make_shared<BoundSession>(session, std::move(bound), voice);
+  co_await serving->run();
+}
+
 }  // namespace
 
-Task<> serve_bound(Session& session, BoundTo bound, Voice voice) {
-  BoundSession serving(session, std::move(bound), voice);
-  co_await serving.run();
+void then_serve_bound(Session& session, BoundTo bound, Voice voice) {
+  // A std::function copies what it holds, and a pin cannot be copied.
+  const auto kept = std::make_shared<BoundTo>(std::move(bound));
+  session.next = [&session, kept, voice] { return serve(session, std::move(*kept), voice); };
 }
 
 }  // namespace sallyport

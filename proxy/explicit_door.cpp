@@ -58,10 +58,8 @@ class SocksSession {
     if (!greeted) co_return co_await turn_away(malformed(408, "the SOCKS request did not arrive in time"));
     if (refusal_) co_return co_await turn_away(*refusal_);
     if (!bound_) co_return;
-    BoundTo bound = *bound_;
-    bound.correlation = new_correlation();
-    const Voice voice = version5 ? Voice::socks5 : Voice::socks4;
-    co_await serve_bound(session_, std::move(bound), voice);
+    bound_->correlation = new_correlation();
+    then_serve_bound(session_, std::move(*bound_), version5 ? Voice::socks5 : Voice::socks4);
   }
 
  private:

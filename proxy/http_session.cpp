@@ -178,7 +178,7 @@ class HttpSession {
       co_return;
     }
     BoundTo bound{Destination{*host, *head.host.port}, NameFrom::connect, new_correlation()};
-    co_await serve_bound(session_, std::move(bound), Voice::connect);
+    then_serve_bound(session_, std::move(bound), Voice::connect);
   }
 
   Refused<Destination> destination_of(const wire::RequestHead& head) {

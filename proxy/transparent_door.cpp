@@ -70,8 +70,7 @@ Task<> serve_transparent(Session& session, Steering steering) {
   }
   const std::string& agent = session.origin.agent;
   if (!shared.leases.in_pool(steered->address)) {
-    BoundTo bound = bound_by_address(shared, agent, *steered);
-    co_await serve_bound(session, std::move(bound), Voice::raw);
+    then_serve_bound(session, bound_by_address(shared, agent, *steered), Voice::raw);
     co_return;
   }
   const auto lease = shared.leases.find(agent, steered->address);
@@ -84,9 +83,9 @@ Task<> serve_transparent(Session& session, Steering steering) {
     co_await turn_away(session, to, std::move(refusal));
     co_return;
   }
-  const dns::LeasePin pin = shared.leases.pin(agent, steered->address);
   BoundTo bound{Destination{lease->name, steered->port}, NameFrom::lease, lease->correlation};
-  co_await serve_bound(session, std::move(bound), Voice::raw);
+  bound.pin = shared.leases.pin(agent, steered->address);
+  then_serve_bound(session, std::move(bound), Voice::raw);
 }
 
 }  // namespace sallyport

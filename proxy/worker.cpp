@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include <future>
+#include <utility>
 
 namespace sallyport {
 namespace {
@@ -160,6 +161,10 @@ Task<> Worker::serve(Socket socket, DoorKind kind, Steering steering, LiveSessio
   // The explicit door may still learn the agent from credentials.
   session.origin.agent = identity.plain().value_or("unknown");
   co_await serve_known(session, kind, steering, identity);
+  while (session.next) {
+    const auto step = std::exchange(session.next, nullptr);
+    co_await step();
+  }
 }
 
 Task<> Worker::serve_known(Session& session, DoorKind kind, Steering steering, Identity identity) {
