@@ -40,39 +40,7 @@ void remember_asked_address(msghdr& message, Datagram& datagram) {
   }
 }
 
-}  // namespace
-
-void want_asked_address(int socket) {
-  const int on = 1;
-  // The one of the other family fails, and isn't needed.
-  (void)::setsockopt(socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
-  (void)::setsockopt(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
-}
-
-bool receive(int socket, std::span<std::uint8_t> buffer, Datagram& datagram) {
-  alignas(cmsghdr) std::array<std::uint8_t, 256> control{};
-  iovec part{buffer.data(), buffer.size()};
-  msghdr message{};
-  message.msg_name = &datagram.from;
-  message.msg_namelen = sizeof(datagram.from);
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t got = ::recvmsg(socket, &message, MSG_DONTWAIT);
-  if (got < 0) return false;
-  datagram.from_size = message.msg_namelen;
-  datagram.size = static_cast<std::size_t>(got);
-  datagram.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-  datagram.control_size = 0;
-  remember_asked_address(message, datagram);
-  return true;
-}
-
-void reply_to(int socket, const Datagram& datagram, std::span<const std::uint8_t> bytes) {
-  if (bytes.empty()) return;
-  Datagram target = datagram;
-  iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};  // sendmsg only reads
+msghdr header_of(Datagram& target, iovec& part) {
   msghdr message{};
   message.msg_name = &target.from;
   message.msg_namelen = target.from_size;
@@ -82,6 +50,91 @@ void reply_to(int socket, const Datagram& datagram, std::span<const std::uint8_t
     message.msg_control = target.control.data();
     message.msg_controllen = target.control_size;
   }
+  return message;
+}
+
+}  // namespace
+
+void want_asked_address(int socket) {
+  const int on = 1;
+  // The one of the other family fails, and isn't needed.
+  (void)::setsockopt(socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+  (void)::setsockopt(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+}
+
+struct DatagramBatch::Place {
+  Datagram datagram;
+  std::array<std::uint8_t, largest> buffer;
+  alignas(cmsghdr) std::array<std::uint8_t, 256> control;
+  std::vector<std::uint8_t> reply;
+};
+
+DatagramBatch::DatagramBatch() : places_(most) {}
+DatagramBatch::~DatagramBatch() = default;
+
+std::size_t DatagramBatch::receive(int socket) {
+  std::array<mmsghdr, most> messages{};
+  std::array<iovec, most> parts{};
+  for (std::size_t i = 0; i < most; ++i) {
+    Place& place = places_[i];
+    parts[i] = {place.buffer.data(), place.buffer.size()};
+    messages[i].msg_hdr = {.msg_name = &place.datagram.from,
+                           .msg_namelen = sizeof(place.datagram.from),
+                           .msg_iov = &parts[i],
+                           .msg_iovlen = 1,
+                           .msg_control = place.control.data(),
+                           .msg_controllen = place.control.size(),
+                           .msg_flags = 0};
+  }
+  const int got = ::recvmmsg(socket, messages.data(), most, MSG_DONTWAIT, nullptr);
+  const std::size_t count = got < 0 ? 0 : static_cast<std::size_t>(got);
+  for (std::size_t i = 0; i < count; ++i) {
+    Datagram& datagram = places_[i].datagram;
+    datagram.from_size = messages[i].msg_hdr.msg_namelen;
+    datagram.size = messages[i].msg_len;
+    datagram.truncated = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+    datagram.control_size = 0;
+    remember_asked_address(messages[i].msg_hdr, datagram);
+    places_[i].reply.clear();
+  }
+  return count;
+}
+
+const Datagram& DatagramBatch::datagram(std::size_t at) const {
+  return places_[at].datagram;
+}
+
+std::span<const std::uint8_t> DatagramBatch::bytes(std::size_t at) const {
+  return std::span(places_[at].buffer).first(places_[at].datagram.size);
+}
+
+void DatagramBatch::reply(std::size_t at, std::vector<std::uint8_t> bytes) {
+  places_[at].reply = std::move(bytes);
+}
+
+void DatagramBatch::send(int socket) {
+  std::array<mmsghdr, most> messages{};
+  std::array<iovec, most> parts{};
+  unsigned count = 0;
+  for (Place& place : places_) {
+    if (place.reply.empty()) continue;
+    parts[count] = {place.reply.data(), place.reply.size()};
+    messages[count].msg_hdr = header_of(place.datagram, parts[count]);
+    ++count;
+  }
+  for (unsigned sent = 0; sent < count;) {
+    const int more = ::sendmmsg(socket, &messages[sent], count - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    // Only the first of a call fails: the others have a try of their own.
+    sent += more > 0 ? static_cast<unsigned>(more) : 1U;
+  }
+  for (Place& place : places_) place.reply.clear();
+}
+
+void reply_to(int socket, const Datagram& datagram, std::span<const std::uint8_t> bytes) {
+  if (bytes.empty()) return;
+  Datagram target = datagram;
+  iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};  // sendmsg only reads
+  const msghdr message = header_of(target, part);
   (void)::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace sallyport::dns {
 
@@ -24,8 +25,30 @@ struct Datagram {
 
 // Asks the kernel for the asked address of each datagram.
 void want_asked_address(int socket);
-// Without waiting. False: nothing to read (errno says why).
-bool receive(int socket, std::span<std::uint8_t> buffer, Datagram& datagram);
+
+// Datagrams that wait are taken, and their replies sent, with one call to the kernel for many: a reply by itself also
+// wakes its client for itself.
+class DatagramBatch {
+ public:
+  static constexpr std::size_t most = 32;
+  static constexpr std::size_t largest = 4096;  // what is longer counts as truncated
+
+  DatagramBatch();
+  ~DatagramBatch();
+  // Forgets the last ones. How many there were, without waiting; 0 also after an error.
+  std::size_t receive(int socket);
+  const Datagram& datagram(std::size_t at) const;
+  std::span<const std::uint8_t> bytes(std::size_t at) const;
+  // What to send back to that one; empty: nothing.
+  void reply(std::size_t at, std::vector<std::uint8_t> bytes);
+  // Sends all replies without waiting; a full socket drops them, as the network would.
+  void send(int socket);
+
+ private:
+  struct Place;
+  std::vector<Place> places_;
+};
+
 // Without waiting; a full socket drops the reply, as the network would.
 void reply_to(int socket, const Datagram& datagram, std::span<const std::uint8_t> bytes);
 

@@ -27,7 +27,6 @@ using DatagramSocket = asio::basic_datagram_socket<udp, Executor>;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
 
 constexpr std::size_t largest_query = 4096;
-constexpr int datagrams_at_once = 64;
 
 // An endpoint, or a sandbox's sockets.
 struct Door {
@@ -142,32 +141,32 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   void drain(const SharedDoor& door) {
-    std::array<std::uint8_t, largest_query> buffer;
-    Datagram datagram;
     const int socket = door->datagrams.native_handle();
-    for (int i = 0; i < datagrams_at_once && receive(socket, buffer, datagram); ++i) {
-      const Peer peer = peer_of(datagram.from);
-      if (peer.port == 0 || datagram.truncated) continue;
-      Incoming from{{}, peer.address, peer.port, Transport::udp};
-      take(door, datagram, std::move(from), std::span(buffer).first(datagram.size));
+    const std::size_t count = batch_.receive(socket);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Peer peer = peer_of(batch_.datagram(i).from);
+      if (peer.port == 0 || batch_.datagram(i).truncated) continue;
+      take(door, i, {{}, peer.address, peer.port, Transport::udp});
     }
+    batch_.send(socket);
   }
 
-  void take(const SharedDoor& door, const Datagram& datagram, Incoming from, std::span<const std::uint8_t> bytes) {
-    const int socket = door->datagrams.native_handle();
+  void take(const SharedDoor& door, std::size_t at, Incoming from) {
+    const auto bytes = batch_.bytes(at);
     const auto agent = door->agent ? door->agent : agent_of_(from.source);
     if (!agent) {
-      reply_to(socket, datagram, desk_.refuse_stranger(from, bytes));
+      batch_.reply(at, desk_.refuse_stranger(from, bytes));
       return;
     }
     from.agent = *agent;
     std::optional<Pending> pending;
-    const auto reply = desk_.begin(from, bytes, pending);
+    auto reply = desk_.begin(from, bytes, pending);
     if (reply) {
-      reply_to(socket, datagram, *reply);
-    } else {
-      asio::co_spawn(context_, reply_later(shared_from_this(), door, datagram, std::move(*pending)), ended);
+      batch_.reply(at, std::move(*reply));
+      return;
     }
+    const Datagram datagram = batch_.datagram(at);
+    asio::co_spawn(context_, reply_later(shared_from_this(), door, datagram, std::move(*pending)), ended);
   }
 
   static Task<> reply_later(Self self, SharedDoor door, Datagram datagram, Pending pending) {
@@ -262,6 +261,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   asio::io_context& context_;
   QueryDesk desk_;
   AgentOf agent_of_;
+  DatagramBatch batch_;  // in use only while one door is drained, which never waits
   Timer sweeper_;
   std::vector<SharedDoor> doors_;
   std::list<std::shared_ptr<Connection>> connections_;
