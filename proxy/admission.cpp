@@ -24,22 +24,26 @@ void Admission::Permit::give_back() noexcept {
   admission_ = nullptr;
 }
 
+bool Admission::Bucket::take(double rate, Clock::time_point now) {
+  if (fresh) {
+    tokens = rate;
+    fresh = false;
+  } else {
+    tokens = std::min(rate, tokens + rate * std::chrono::duration<double>(now - filled).count());
+  }
+  filled = now;
+  if (tokens < 1) return false;
+  tokens -= 1;
+  return true;
+}
+
 Admission::Answer Admission::admit(const std::string& name, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   Agent& agent = agents_[name];
-  const auto rate = static_cast<double>(limits_.rate_per_agent);
-  if (agent.fresh) {
-    agent.tokens = rate;
-    agent.fresh = false;
-  } else {
-    agent.tokens = std::min(rate, agent.tokens + rate * std::chrono::duration<double>(now - agent.filled).count());
-  }
-  agent.filled = now;
-  if (agent.tokens < 1) {
+  if (!agent.connections.take(static_cast<double>(limits_.rate_per_agent), now)) {
     ++agent.refused;
     return Fault::rate;
   }
-  agent.tokens -= 1;
   if (agent.open >= limits_.per_agent) return Fault::per_agent;
   if (open_ >= limits_.connections) return Fault::total;
   // The last fifth of the whole is for those who hold less than an even share, also of one who comes later: whoever is
@@ -51,6 +55,15 @@ Admission::Answer Admission::admit(const std::string& name, Clock::time_point no
   ++agent.open;
   ++open_;
   return Permit(this, name);
+}
+
+bool Admission::charge(const std::string& name, Charge what, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  Agent& agent = agents_[name];
+  const auto rate = static_cast<double>(limits_.rate_per_agent);
+  const bool taken = what == Charge::refusal ? agent.refusals.take(rate, now) : agent.queries.take(2 * rate, now);
+  if (!taken) ++agent.refused;
+  return taken;
 }
 
 std::optional<Admission::Permit> Admission::admit_rule(const std::string& agent, const std::string& rule,

@@ -49,6 +49,13 @@ class Admission {
   // For a rule's own `limits.connections`: a place under (agent, rule).
   std::optional<Permit> admit_rule(const std::string& agent, const std::string& rule, unsigned limit);
 
+  // What an agent can make happen, and be recorded, without a new connection. Each has a rate of its own per agent,
+  // with one second's worth let through at once: `refusal` (a refused request of a connection that goes on)
+  // rate_per_agent a second; `query` (a DNS question: A and AAAA of each connection) twice that. False: too quick. It
+  // was counted for the collective record, and the caller writes no record of its own.
+  enum class Charge { refusal, query };
+  bool charge(const std::string& agent, Charge what, Clock::time_point now);
+
   const AdmissionLimits& limits() const { return limits_; }
 
   struct Flood {
@@ -59,11 +66,18 @@ class Admission {
   std::vector<Flood> take_floods();
 
  private:
-  struct Agent {
-    std::uint64_t open = 0;
+  // Holds one second's worth and is full at first.
+  struct Bucket {
+    bool take(double rate, Clock::time_point now);
     double tokens = 0;
     Clock::time_point filled;
     bool fresh = true;
+  };
+  struct Agent {
+    std::uint64_t open = 0;
+    Bucket connections;
+    Bucket refusals;
+    Bucket queries;
     std::uint64_t refused = 0;
   };
   void release(const std::string& key) noexcept;

@@ -29,6 +29,28 @@ TEST(Admission, LimitsTheRateAndCountsWhatItRefused) {
   EXPECT_TRUE(admission.take_floods().empty());
 }
 
+TEST(Admission, ChargesRefusalsAndQueriesAtRatesOfTheirOwn) {
+  Admission admission({.connections = 100, .per_agent = 100, .rate_per_agent = 2});
+  for (int each = 0; each < 2; ++each) EXPECT_TRUE(admission.charge("a", Admission::Charge::refusal, start));
+  EXPECT_FALSE(admission.charge("a", Admission::Charge::refusal, start));
+  for (int each = 0; each < 4; ++each) EXPECT_TRUE(admission.charge("a", Admission::Charge::query, start));
+  EXPECT_FALSE(admission.charge("a", Admission::Charge::query, start));
+  EXPECT_TRUE(admission.admit("a", start));
+  EXPECT_TRUE(admission.charge("b", Admission::Charge::refusal, start));
+  EXPECT_TRUE(admission.charge("a", Admission::Charge::refusal, start + std::chrono::milliseconds(500)));
+  EXPECT_TRUE(admission.charge("a", Admission::Charge::query, start + std::chrono::milliseconds(250)));
+}
+
+TEST(Admission, CountsWhatItDidNotLetBeChargedForTheCollectiveRecord) {
+  Admission admission({.connections = 100, .per_agent = 100, .rate_per_agent = 1});
+  for (int each = 0; each < 3; ++each) admission.charge("a", Admission::Charge::refusal, start);
+  for (int each = 0; each < 3; ++each) admission.charge("a", Admission::Charge::query, start);
+  const auto floods = admission.take_floods();
+  ASSERT_EQ(floods.size(), 1U);
+  EXPECT_EQ(floods[0].agent, "a");
+  EXPECT_EQ(floods[0].count, 3U);
+}
+
 TEST(Admission, F_05_OneAgentCannotTakeEveryPlace) {
   Admission admission({.connections = 10, .per_agent = 100, .rate_per_agent = 1000});
   std::vector<Admission::Permit> held;
