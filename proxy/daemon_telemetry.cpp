@@ -22,6 +22,17 @@ AuditOptions audit_options(const Config& config) {
   return options;
 }
 
+// On standard error too: with the log's disk full there is no other place where it could be read.
+void tell_of_trouble(OnFailure on_failure, const std::string& trouble) {
+  if (trouble.empty()) {
+    spdlog::info("the audit log is written again");
+  } else if (on_failure == OnFailure::block) {
+    spdlog::error("the audit log cannot be written: {}; nothing new is let out", trouble);
+  } else {
+    spdlog::error("the audit log cannot be written: {}; what happens meanwhile is not recorded", trouble);
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<OtlpExporter> open_exporter(const Config& config, const EventCounters& counted) {
@@ -41,6 +52,7 @@ std::unique_ptr<AuditLog> open_log(const Config& config, EventCounters& counted,
     if (otlp) otlp->line(sequence, line);
   };
   if (otlp) options.on_synced = [otlp](std::uint64_t sequence) { otlp->synced(sequence); };
+  options.on_trouble = [how = config.audit.on_failure](const std::string& trouble) { tell_of_trouble(how, trouble); };
   auto log = AuditLog::open(std::move(options));
   if (!log) throw std::runtime_error("the audit log cannot be used: " + log.error().text);
   return std::move(*log);

@@ -73,6 +73,7 @@ class AuditLog::Writer {
   bool sync_if_due(Clock::time_point now);
   bool tend(Clock::time_point now);
   void fail(Clock::time_point now);
+  void work_again();
   void settle();
   void finish();
   Clock::time_point deadline() const;
@@ -241,9 +242,15 @@ bool AuditLog::Writer::sync_if_due(Clock::time_point now) {
   if (!due && !flushing_) return true;
   if (!journal_->sync()) return false;
   unsynced_since_.reset();
+  work_again();
+  return true;
+}
+
+void AuditLog::Writer::work_again() {
+  const bool failed = failing_since_.has_value();
   failing_since_.reset();
   healthy_ = true;
-  return true;
+  if (failed && options_.on_trouble) options_.on_trouble({});
 }
 
 // Checkpoints and rotation. A rotation that fails leaves a larger file and is tried again later: the log is still held.
@@ -261,11 +268,15 @@ bool AuditLog::Writer::tend(Clock::time_point now) {
 }
 
 void AuditLog::Writer::fail(Clock::time_point now) {
-  if (!failing_since_) failing_since_ = now;
+  const bool first = !failing_since_;
+  if (first) failing_since_ = now;
   next_try_ = now + retry_after;
   healthy_ = false;
-  const std::lock_guard lock(mutex_);
-  ++counters_.errors;
+  {
+    const std::lock_guard lock(mutex_);
+    ++counters_.errors;
+  }
+  if (first && options_.on_trouble) options_.on_trouble(journal_->trouble());
 }
 
 // Publishes what the thread has done.

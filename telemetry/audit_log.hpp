@@ -29,6 +29,8 @@ struct AuditOptions {
   std::function<void(const Event& event, std::uint64_t sequence, std::string_view line)> on_line;
   // Likewise, whenever every line up to `sequence` is on disk.
   std::function<void(std::uint64_t sequence)> on_synced;
+  // Likewise, when writing begins to fail, with why; and with nothing when it works again.
+  std::function<void(const std::string& trouble)> on_trouble;
 };
 
 struct AuditCounters {

@@ -214,6 +214,8 @@ TEST_F(AuditLogTest, KilledInTheMiddleItIsStillWhole) {
 }
 
 TEST_F(AuditLogTest, L_05_AFullDiskRefusesNewConnectionsAndIsToldOfLater) {
+  std::vector<std::string> troubles;
+  options_.on_trouble = [&troubles](const std::string& trouble) { troubles.push_back(trouble); };
   auto log = open();
   EXPECT_TRUE(log->append(samples::connection(Activity::open, "before")));
   ASSERT_TRUE(log->flush());
@@ -228,6 +230,7 @@ TEST_F(AuditLogTest, L_05_AFullDiskRefusesNewConnectionsAndIsToldOfLater) {
   EXPECT_TRUE(log->healthy());
   EXPECT_TRUE(log->append(samples::connection(Activity::open, "after")));
   log->stop();
+  EXPECT_EQ(troubles, (std::vector<std::string>{options_.path + ": File too large", ""})) << "once each";
   const VerifyReport report = check();
   EXPECT_TRUE(report.whole()) << problems(report);
   const std::string all = text();

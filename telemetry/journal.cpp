@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 
 namespace sallyport {
 namespace {
@@ -163,6 +164,11 @@ bool Journal::recover() {
     if (strange && !sink_->write("\n")) return false;
   }
   return sink_->repair() && sync();
+}
+
+std::string Journal::trouble() const {
+  if (!sink_->in_place()) return options_.path + " was removed or replaced";
+  return options_.path + ": " + std::generic_category().message(sink_->fault());
 }
 
 }  // namespace sallyport

@@ -34,6 +34,8 @@ class Journal {
   bool retire();
   // Makes writing possible again after a failure, if it is: the file whole, in its place, and synced.
   bool recover();
+  // Why the last of these failed, for a person.
+  std::string trouble() const;
 
   const Head& head() const { return head_; }
   std::uint64_t bytes() const { return bytes_; }

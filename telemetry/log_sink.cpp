@@ -73,6 +73,7 @@ bool LogSink::write(std::string_view bytes) {
     const ssize_t written = ::write(file_, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
+      fault_ = written < 0 ? errno : ENOSPC;
       broken_ = rest.size() != bytes.size();
       if (broken_) repair();
       return false;
@@ -84,11 +85,14 @@ bool LogSink::write(std::string_view bytes) {
 }
 
 bool LogSink::sync() {
-  return ::fdatasync(file_) == 0;
+  if (::fdatasync(file_) == 0) return true;
+  fault_ = errno;
+  return false;
 }
 
 bool LogSink::repair() {
   broken_ = ::ftruncate(file_, static_cast<off_t>(size_)) != 0;
+  if (broken_) fault_ = errno;
   return !broken_;
 }
 

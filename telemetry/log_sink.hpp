@@ -29,6 +29,8 @@ class LogSink {
   bool rotate(const std::string& older_path);
 
   std::uint64_t size() const { return size_; }
+  // errno of the last write, sync or repair that failed; 0: none did.
+  int fault() const { return fault_; }
 
  private:
   LogSink(std::string path, int descriptor, std::uint64_t size)
@@ -37,6 +39,7 @@ class LogSink {
   int file_;
   std::uint64_t size_;
   bool broken_ = false;
+  int fault_ = 0;
 };
 
 }  // namespace sallyport
