@@ -60,6 +60,12 @@ class InternalSession {
       co_return internal_problem(421, "This is not that host", "the connection is for sallyport.internal alone",
                                  "Open another connection for another host.");
     }
+    // Each request is a record: past the rate there is one more, and the next needs a connection, which has its own
+    // rate.
+    if (!shared_.admission.charge(agent(), Admission::Charge::refusal, Clock::now())) {
+      clean_ = false;
+      co_return too_quick();
+    }
     auto refused = refuse_foreign();
     if (refused) co_return std::move(*refused);
     if (!clean_) {
@@ -230,6 +236,14 @@ class InternalSession {
       co_await wait_until_decided(id, Clock::now() + *wait);
     }
     co_return access_state(shared_, agent(), id);
+  }
+
+  static InternalAnswer too_quick() {
+    InternalAnswer answer =
+        internal_problem(429, "Too many requests", "this agent asks faster than limits.rate_per_agent",
+                         "Wait a second, or ask with ?wait= in place of asking often.");
+    answer.fields.emplace_back("Retry-After", "1");
+    return answer;
   }
 
   static InternalAnswer too_many_wait() {

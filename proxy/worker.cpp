@@ -114,7 +114,11 @@ void Worker::begin_dns() {
       .on_ask = [&shared](const dns::QueryRecord& query, const HostName& name,
                           const Verdict& verdict) { return ask(shared, query, name, verdict); },
       .granted = [&shared](const dns::QueryRecord& query, const HostName& name,
-                           const Verdict& verdict) { return is_granted(shared, query, name, verdict); }};
+                           const Verdict& verdict) { return is_granted(shared, query, name, verdict); },
+      .admit =
+          [&shared](const std::string& agent) {
+            return shared.admission.charge(agent, Admission::Charge::query, Clock::now());
+          }};
   dns::ServerOptions options;
   options.answers.mode = shared.config.dns.mode == DnsMode::real ? dns::Mode::real : dns::Mode::synthetic;
   options.answers.nat64 = shared.config.dns.nat64;
