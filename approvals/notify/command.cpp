@@ -5,13 +5,34 @@
 #include "net/within.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <fcntl.h>
+#include <system_error>
+#include <unistd.h>
 
 namespace sallyport {
+namespace {
+
+// Why the program could not be run now; empty: it could be. It may still come, so this is no reason not to start.
+std::string why_not(const std::string& program) {
+  struct stat there {};
+  if (::stat(program.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) return "it is no file";
+  if (::faccessat(AT_FDCWD, program.c_str(), X_OK, AT_EACCESS) == 0) return {};
+  return std::generic_category().message(errno);
+}
+
+}  // namespace
 
 Command::Command(Errands& errands, CommandOptions options)
     : errands_(errands),
       options_(std::move(options)),
-      backlog_(errands, {}, [this](std::shared_ptr<const Notice> notice) { return run(std::move(notice)); }) {}
+      backlog_(errands, {}, [this](std::shared_ptr<const Notice> notice) { return run(std::move(notice)); }) {
+  const std::string& program = options_.arguments.front();
+  const std::string trouble = why_not(program);
+  if (!trouble.empty()) spdlog::warn("approvals.notify: {} cannot be run: {}; nobody is told by it", program, trouble);
+}
 
 void Command::tell(const std::shared_ptr<const Notice>& notice) {
   if (!notice->is_among(options_.events)) return;
