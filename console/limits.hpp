@@ -7,6 +7,9 @@ namespace sallyport {
 
 struct AdminLimits {
   std::size_t connections = 128;  // of each listener, so that TCP can't keep the unix socket from its owner
+  // Of these, from other hosts, those who have not shown who they are: together, and of one address or /64.
+  std::size_t strangers = 64;
+  std::size_t strangers_per_source = 16;
   std::size_t head_bytes = 16U << 10U;
   std::size_t body_bytes = 64U << 10U;
   std::chrono::milliseconds idle = std::chrono::seconds(60);  // between requests

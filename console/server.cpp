@@ -1,5 +1,6 @@
 #include "console/server.hpp"
 
+#include "console/guests.hpp"
 #include "console/session.hpp"
 #include "console/unix_peer.hpp"
 
@@ -59,13 +60,13 @@ std::string authority(const TcpListen& at) {
   return host + ':' + std::to_string(at.port);
 }
 
-// One listening socket and those it let in.
+// One listening socket.
 struct Entrance {
-  Entrance(asio::io_context& context, int family, int descriptor, AdminEntry::Kind of)
-      : acceptor(context, StreamProtocol(family, 0), descriptor), kind(of) {}
+  Entrance(asio::io_context& context, int family, int descriptor, AdminEntry::Kind of, std::size_t which)
+      : acceptor(context, StreamProtocol(family, 0), descriptor), kind(of), number(which) {}
   AnyAcceptor acceptor;
   AdminEntry::Kind kind;
-  std::size_t open = 0;
+  std::size_t number;
 };
 
 }  // namespace
@@ -80,10 +81,10 @@ struct AdminServer::Impl {
     if (!path.empty() && ::lstat(path.c_str(), &there) == 0) inode = there.st_ino;
     const auto taken = listeners.take();
     if (taken.unix_socket)
-      doors.emplace_back(core->context, AF_UNIX, *taken.unix_socket, AdminEntry::Kind::unix_socket);
+      doors.emplace_back(core->context, AF_UNIX, *taken.unix_socket, AdminEntry::Kind::unix_socket, doors.size());
     for (const auto& each : taken.tcp) {
       doors.emplace_back(core->context, each.at.address.is_v4() ? AF_INET : AF_INET6, each.descriptor,
-                         AdminEntry::Kind::tcp);
+                         AdminEntry::Kind::tcp, doors.size());
       tcp.push_back(each.at);
     }
     // The hub lives as long as a listener that another thread may just be calling.
@@ -130,19 +131,18 @@ struct AdminServer::Impl {
   }
 
   void admit(Entrance& door, AdminSocket socket) {
-    if (door.open >= core->limits.connections) return;  // closed at once: too many
     const int descriptor = socket.native_handle();
     ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     const int on = 1;
     if (door.kind == AdminEntry::Kind::tcp) ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     AdminEntry entry = entry_of(door, descriptor);
-    const auto place = sessions.emplace(sessions.end(), *core, std::move(socket), std::move(entry));
-    ++door.open;
-    auto run = [place] { return place->run(); };
-    asio::co_spawn(core->context, run, [this, &door, place](const std::exception_ptr& failure) {
+    // No place: closed at once.
+    if (!make_place(guests, core->limits, door.number, Guest::source_of(entry))) return;
+    const auto place = guests.emplace(guests.end(), *core, std::move(socket), std::move(entry), door.number);
+    auto run = [place] { return place->session.run(); };
+    asio::co_spawn(core->context, run, [this, place](const std::exception_ptr& failure) {
       if (failure) complain(failure);
-      sessions.erase(place);
-      --door.open;
+      guests.erase(place);
     });
   }
 
@@ -160,7 +160,7 @@ struct AdminServer::Impl {
     asio::post(core->context, [this] {
       error_code ignored;
       for (Entrance& door : doors) door.acceptor.close(ignored);
-      for (AdminSession& session : sessions) session.close();
+      for (Guest& guest : guests) guest.session.close();
     });
     // Without work left, the context's run() returns.
     thread.join();
@@ -182,7 +182,7 @@ struct AdminServer::Impl {
   UnixDoor unix_door;
   std::list<Entrance> doors;
   std::vector<TcpListen> tcp;
-  std::list<AdminSession> sessions;  // of the thread
+  std::list<Guest> guests;  // of the thread
   Approvals::Subscription subscription;
   std::jthread thread;
 };

@@ -71,6 +71,7 @@ AdminSession::AdminSession(AdminCore& core, AdminSocket socket, AdminEntry entry
     : core_(core),
       socket_(std::move(socket)),
       entry_(std::move(entry)),
+      known_(entry_.caller.has_value()),
       buffer_(std::make_unique<Buffer>(core.limits.head_bytes + core.limits.body_bytes)) {}
 
 AdminSession::~AdminSession() = default;
@@ -218,6 +219,7 @@ std::optional<ApiResponse> AdminSession::identify(ApiRequest& request) {
     request.caller.role = token->role;
     request.caller.source = entry_.remote;
   }
+  known_ = true;
   request.caller.through = said;
   const char* door = entry_.kind == AdminEntry::Kind::tcp ? "tcp " : "unix ";
   if (!core_.rates.take(door + request.caller.name, now)) return problem(429, "too many requests");

@@ -33,6 +33,8 @@ class AdminSession {
   Task<> run();
   // Of the same thread: every wait ends, and run() returns.
   void close();
+  // A request of it said who asks.
+  bool is_known() const { return known_; }
 
  private:
   struct Incoming;
@@ -54,6 +56,7 @@ class AdminSession {
   AdminCore& core_;
   AdminSocket socket_;
   AdminEntry entry_;
+  bool known_ = false;
   EventHub::Reader* watching_ = nullptr;
   struct Buffer;
   std::unique_ptr<Buffer> buffer_;
