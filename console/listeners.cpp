@@ -1,5 +1,7 @@
 #include "console/listeners.hpp"
 
+#include "net/listener.hpp"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -137,17 +139,23 @@ Outcome<void> AdminListeners::open_unix(const AdminListenOptions& options) {
 }
 
 Outcome<void> AdminListeners::open_tcp(const TcpListen& at) {
-  const std::string where = at.address.text() + " port " + std::to_string(at.port);
+  // Worded as the other listeners' faults are.
+  const std::string host = at.address.is_v4() ? at.address.text() : '[' + at.address.text() + ']';
+  const auto fault = [where = host + ':' + std::to_string(at.port)] {
+    const int error = errno;
+    return Complaint{"cannot listen on ", where, ": ", std::generic_category().message(error), listening_advice(error),
+                     " (listen.console)"};
+  };
   const int descriptor =
       ::socket(at.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return Complaint{"cannot listen on ", where, ": ", why()};
+  if (descriptor < 0) return fault();
   tcp_.push_back({descriptor, at});
   const int on = 1;
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_storage storage{};
   const socklen_t size = fill(storage, at);
   if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&storage), size) != 0 || ::listen(descriptor, backlog) != 0)
-    return Complaint{"cannot listen on ", where, ": ", why(), "; set listen.console"};
+    return fault();
   tcp_.back().at.port = port_of(descriptor);
   return {};
 }

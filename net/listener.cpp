@@ -47,27 +47,9 @@ std::string text_of(const tcp::endpoint& endpoint) {
   return text.str();
 }
 
-std::string advice(int error) {
-  switch (error) {
-    case EADDRINUSE:
-      return "; another program listens there: stop it or choose another port";
-    case EACCES:
-      return "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
-    case EADDRNOTAVAIL:
-      return "; no interface has this address";
-    case EPERM:
-      return "; this needs CAP_NET_ADMIN";
-    case EMFILE:
-    case ENFILE:
-      return "; raise the limit of open files";
-    default:
-      return {};
-  }
-}
-
 ListenFault fault(const std::string& what, int error) {
   const error_code code = system_error_code(error);
-  return {code, what + ": " + code.message() + advice(error)};
+  return {code, what + ": " + code.message() + listening_advice(error)};
 }
 
 bool switch_option(int descriptor, int level, int name, int value) {
@@ -119,6 +101,24 @@ bool listener_has_gone(int error) {
 }
 
 }  // namespace
+
+std::string listening_advice(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return "; another program listens there: stop it or choose another port";
+    case EACCES:
+      return "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+      return "; no interface has this address";
+    case EPERM:
+      return "; this needs CAP_NET_ADMIN";
+    case EMFILE:
+    case ENFILE:
+      return "; raise the limit of open files";
+    default:
+      return {};
+  }
+}
 
 void throw_exception_from_error(const ListenFault& fault, const boost::source_location&) {
   throw std::runtime_error(fault.text);

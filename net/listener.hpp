@@ -33,6 +33,9 @@ struct ListenFault {
 template <class T>
 using ListenResult = boost::system::result<T, ListenFault>;
 
+// What to do about this errno of a listening socket: "; stop …", or nothing.
+std::string listening_advice(int error);
+
 ListenResult<Acceptor> open_listener(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint,
                                      const ListenerOptions& options = {});
 
