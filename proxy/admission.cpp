@@ -102,7 +102,7 @@ std::vector<Admission::Flood> Admission::take_floods() {
 std::string sentence(Admission::Fault fault) {
   switch (fault) {
     case Admission::Fault::rate:
-      return "this agent opens connections faster than limits.rate_per_agent";
+      return "this agent connects, asks for names or makes requests faster than limits.rate_per_agent lets it";
     case Admission::Fault::per_agent:
       return "this agent has as many connections open as limits.per_agent lets it";
     case Admission::Fault::total:
