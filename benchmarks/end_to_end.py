@@ -4,23 +4,21 @@ CPU is what /proc says the process itself used, so the load may be as slow as it
 laboratory's agent, the origin is in its internet, the program under test at its gateway.
 """
 import argparse
-import os
-import pathlib
-import resource
+import contextlib
 import socket
 import socketserver
+import ssl
 import struct
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+from measure import as_many_as_possible, cpu_seconds, resident_kib, row, start_keeper
 
-from laboratory.clients import Agent  # noqa: E402
-from laboratory.daemon import PROXY, Sallyport, wait_until  # noqa: E402
-from laboratory.name_server import encode_name  # noqa: E402
-from laboratory.origins import DualStackServer  # noqa: E402
-from laboratory.world import GATEWAY, RESOLVER, World  # noqa: E402
+from laboratory.clients import Agent
+from laboratory.daemon import Sallyport, wait_until
+from laboratory.name_server import encode_name
+from laboratory.origins import DualStackServer
+from laboratory.world import GATEWAY, RESOLVER, World
 
-ORIGIN, PORT = "93.184.216.10", 9000
+ORIGIN, PORT, SILENT = "93.184.216.10", 9000, 9001
 MEBIBYTE = 1 << 20
 BLOCK, SINK = bytes(MEBIBYTE), bytearray(MEBIBYTE)
 MSG_TRUNC = 0x20  # on TCP: take the bytes off the socket without copying them out
@@ -29,7 +27,7 @@ version: 1
 default: deny
 rules:
   - { allow: allowed.test, ports: [9000], protocol: tcp }
-  - allow: allowed.test
+  - { allow: allowed.test, ports: [443, 9001] }
 """
 
 
@@ -43,27 +41,44 @@ class Source(socketserver.BaseRequestHandler):
         self.request.recv(1)
 
 
-def cpu_seconds(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def client_hello(name):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    stream = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=name)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        stream.do_handshake()
+    return outgoing.read()
 
 
-def resident_kib(process):
-    """Memory that is the process's own; shared program text is not counted."""
-    lines = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Dirty", "Private_Clean")))
+HELLO = client_hello("allowed.test")
 
 
-def through_sallyport(agent):
+def connect_through(agent, port):
     stream = agent.proxy()
-    stream.sendall(b"CONNECT allowed.test:9000 HTTP/1.1\r\nHost: allowed.test:9000\r\n\r\n")
+    stream.sendall(f"CONNECT allowed.test:{port} HTTP/1.1\r\nHost: allowed.test:{port}\r\n\r\n".encode())
     answer = stream.recv(4096)
     assert b" 200 " in answer, answer
     return stream
 
 
+def through_sallyport(agent):
+    return connect_through(agent, PORT)
+
+
+def identified(agent):
+    """A tunnel whose ClientHello has been read, judged and passed on."""
+    stream = connect_through(agent, SILENT)
+    stream.sendall(HELLO)
+    return stream
+
+
 def through_haproxy(agent):
     return agent.connect(GATEWAY, 3129)
+
+
+def silent_through_haproxy(agent):
+    stream = agent.connect(GATEWAY, 3130)
+    stream.sendall(HELLO)
+    return stream
 
 
 def relayed(process, connect, agent, mebibytes):
@@ -78,12 +93,23 @@ def relayed(process, connect, agent, mebibytes):
         return (cpu_seconds(process) - before) / (mebibytes / 1024)
 
 
-def idle_kib(process, connect, agent, count):
+def relayed_in_turn(processes, ways, agent, mebibytes, rounds=4):
+    """The same for several programs, taking turns, since what a round costs depends on what else the machine does."""
+    sums = [0.0] * len(processes)
+    for _ in range(rounds):
+        for i, (process, connect) in enumerate(zip(processes, ways)):
+            sums[i] += relayed(process, connect, agent, mebibytes // rounds)
+    return [each / rounds for each in sums]
+
+
+def idle_kib(process, connect, agent, count, settled):
     """Memory for each of `count` tunnels that are open and silent."""
+    warm = [connect(agent) for _ in range(50)]
     before = resident_kib(process)
     streams = [connect(agent) for _ in range(count)]
+    settled(count + len(warm))
     after = resident_kib(process)
-    for stream in streams:
+    for stream in streams + warm:
         stream.close()
     return (after - before) / count
 
@@ -111,10 +137,18 @@ def answered(process, agent, port, count):
         return (cpu_seconds(process) - before) / max(answers, 1) * 1e6, answers
 
 
+def wait_for_lines(sallyport, count, *parts):
+    """Until the log has so many lines with all of these parts; parsing ten thousand takes longer than writing them."""
+    def found():
+        return sum(all(part in line for part in parts) for line in sallyport.lines()) >= count
+    wait_until(found, f"{count} lines with {parts}", 60)
+
+
 def start_haproxy(world):
     config = world.folder / "haproxy.cfg"
-    config.write_text(f"global\n  maxconn 8000\n  nbthread 2\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 10m\n"
-                      f"  timeout server 10m\nlisten relay\n  bind {GATEWAY}:3129\n  server origin {ORIGIN}:{PORT}\n")
+    config.write_text(f"global\n  maxconn 9000\n  nbthread 2\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 10m\n"
+                      f"  timeout server 10m\nlisten relay\n  bind {GATEWAY}:3129\n  server origin {ORIGIN}:{PORT}\n"
+                      f"listen silent\n  bind {GATEWAY}:3130\n  server origin {ORIGIN}:{SILENT}\n")
     return started(world, ["haproxy", "-db", "-f", config], 3129)
 
 
@@ -134,44 +168,39 @@ def started(world, words, port):
     return process
 
 
-def row(what, unit, ours, theirs, name):
-    ratio = f"{ours / theirs:6.2f}" if theirs else "     -"
-    print(f"{what:34} {unit:14} {ours:10.3f} {theirs:10.3f} ({name})  ratio {ratio}", flush=True)
-
-
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--gigabytes", type=int, default=8, help="GiB relayed each time")
-    options.add_argument("--tunnels", type=int, default=2000)
+    options.add_argument("--tunnels", type=int, default=10_000)
     options.add_argument("--queries", type=int, default=100_000)
     chosen = options.parse_args()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    world = World()
-    try:
+    with contextlib.closing(World()) as world:
         compare(world, chosen)
-    finally:
-        world.close()
 
 
 def compare(world, chosen):
+    tunnels = as_many_as_possible(chosen.tunnels)
     world.internet.servers.append(DualStackServer(world.outside, PORT, Source, world.internet))
+    start_keeper(world.outside, SILENT)
     sallyport = Sallyport(world, policy=POLICY, limits={"per_agent": 20000, "rate_per_agent": "100000/s"}).start()
     haproxy, dnsmasq = start_haproxy(world), start_dnsmasq(world)
     agent = Agent(world, "explicit")
-    mebibytes = chosen.gigabytes * 1024
-    print(f"{'':34} {'':14} {'sallyport':>10} {'beside':>10}")
-    ours = relayed(sallyport.process, through_sallyport, agent, mebibytes)
-    row("relaying", "CPU s/GiB", ours, relayed(haproxy, through_haproxy, agent, mebibytes), "HAProxy")
-    ours = idle_kib(sallyport.process, through_sallyport, agent, chosen.tunnels)
-    row(f"idle tunnel, {chosen.tunnels} open", "KiB", ours, idle_kib(haproxy, through_haproxy, agent, chosen.tunnels), "HAProxy")
-    sallyport.wait_for(0, kind="close", count=chosen.tunnels, seconds=30)  # closing tunnels is no cost of DNS
-    ours, answers = answered(sallyport.process, agent, 15053, chosen.queries)
-    beside, their_answers = answered(dnsmasq, agent, 5300, chosen.queries)
-    row("DNS answer", "CPU us/answer", ours, beside, "dnsmasq, cached")
-    if min(answers, their_answers) < chosen.queries:
-        print(f"questions answered: {answers} and {their_answers} of {chosen.queries}")
-    sallyport.close()
+    with contextlib.closing(sallyport):
+        ours, theirs = relayed_in_turn((sallyport.process, haproxy), (through_sallyport, through_haproxy), agent,
+                                       chosen.gigabytes * 1024)
+        row("relaying", "CPU s/GiB", ours, theirs, "HAProxy")
+
+        def opened(count):
+            wait_for_lines(sallyport, count, b'"activity_id":1,', b'"port":%d' % SILENT)
+        ours = idle_kib(sallyport.process, identified, agent, tunnels, opened)
+        theirs = idle_kib(haproxy, silent_through_haproxy, agent, tunnels, lambda _: None)
+        row(f"idle tunnel, {tunnels} open", "KiB", ours, theirs, "HAProxy")
+        wait_for_lines(sallyport, tunnels, b'"closed_by"', b'"port":%d' % SILENT)  # closing is no cost of DNS
+        ours, answers = answered(sallyport.process, agent, 15053, chosen.queries)
+        theirs, their_answers = answered(dnsmasq, agent, 5300, chosen.queries)
+        row("DNS answer", "CPU us/answer", ours, theirs, "dnsmasq, cached")
+        if min(answers, their_answers) < chosen.queries:
+            print(f"questions answered: {answers} and {their_answers} of {chosen.queries}")
 
 
 if __name__ == "__main__":

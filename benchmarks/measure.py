@@ -1,0 +1,71 @@
+"""What /proc says of a process, and how the benchmarks print it."""
+import os
+import pathlib
+import resource
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+
+# Listens at many ports, keeps whatever comes until it leaves, and has no thread for each.
+KEEPER = """\
+import resource, selectors, socket, sys
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+sockets = selectors.DefaultSelector()
+for port in range(int(sys.argv[1]), int(sys.argv[2])):
+    door = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096)
+    sockets.register(door, selectors.EVENT_READ, "door")
+print("ready", flush=True)
+while True:
+    for key, _ in sockets.select():
+        if key.data == "door":
+            sockets.register(key.fileobj.accept()[0], selectors.EVENT_READ)
+        elif not key.fileobj.recv(65536):
+            sockets.unregister(key.fileobj)
+            key.fileobj.close()
+"""
+
+
+def as_many_as_possible(wanted):
+    """So many connections of one agent, or as many as the descriptor limit lets Sallyport take: it counts four for each,
+    and keeps a fifth of the places for other agents. Raises the limit as far as it goes."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    possible = (most - 1000) // 5
+    if possible >= wanted:
+        return wanted
+    print(f"{wanted} at once want `ulimit -n {wanted * 5 + 1000}`, and {most} is the limit here: {possible} at once")
+    return possible
+
+
+def start_keeper(namespace, first, count=1):
+    """An origin that accepts and stays silent, at `count` ports from `first` on."""
+    process = namespace.start(["/usr/bin/python3", "-c", KEEPER, str(first), str(first + count)], stdout=-1)
+    assert process.stdout.readline().strip() in (b"ready", "ready")
+    return process
+
+
+def cpu_seconds(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_kib(process):
+    """Memory that is the process's own; shared program text is not counted."""
+    lines = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Dirty", "Private_Clean")))
+
+
+def threads(process):
+    return len(os.listdir(f"/proc/{process.pid}/task"))
+
+
+def p50_and_p99(values):
+    cuts = statistics.quantiles(values, n=100)
+    return cuts[49], cuts[98]
+
+
+def row(what, unit, ours, theirs=None, name=None):
+    beside = f" {theirs:10.3f} ({name})  ratio {ours / theirs:6.2f}" if theirs else ""
+    print(f"{what:44} {unit:14} {ours:10.3f}{beside}", flush=True)
