@@ -1,5 +1,6 @@
 #include "proxy/audit_command.hpp"
 
+#include "proxy/approvals_command_words.hpp"
 #include "proxy/audit_query_command.hpp"
 #include "proxy/audit_source.hpp"
 #include "telemetry/audit_report.hpp"
@@ -52,8 +53,12 @@ int run_verify(const Options& options) {
   for (const auto& problem : report.problems) std::cout << problem.text << '\n';
   if (report.further_problems > 0) std::cout << "and " << report.further_problems << " more\n";
   for (const auto& note : report.notes) std::cout << "note: " << note << '\n';
-  std::cout << (report.whole() ? "whole: " : "NOT WHOLE: ") << report.lines << " lines, " << report.checkpoints
-            << " checkpoints, head " << report.head.sequence << ":" << report.head.sha256 << '\n';
+  if (report.holds_no_record()) {
+    std::cout << "NOTHING TO VERIFY: no record is here\n";
+    return 1;
+  }
+  std::cout << (report.whole() ? "whole: " : "NOT WHOLE: ") << counted(report.lines, "line") << ", "
+            << counted(report.checkpoints, "checkpoint") << ", head " << report.head.text() << '\n';
   return report.whole() ? 0 : 1;
 }
 

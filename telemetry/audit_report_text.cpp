@@ -48,6 +48,8 @@ void Page::put_chain(const AuditReport& report) {
     line("Chain:    WHOLE, and signed up to sequence " + std::to_string(chain.signed_up_to));
   } else if (chain.whole()) {
     line("Chain:    WHOLE, but not shown to be signed");
+  } else if (chain.holds_no_record()) {
+    line("Chain:    NOTHING TO VERIFY: no record is here");
   } else {
     line("Chain:    NOT WHOLE: what follows is only as good as a log that was changed or cut");
   }

@@ -65,6 +65,7 @@ class Verifier {
   const VerifyOptions& options_;
   const std::optional<VerifyingKey> key_;
   VerifyReport& report_;
+  std::string file_ = "no file";  // the one read last
   std::vector<Tip> tips_;
   bool untold_ = false;
   std::map<std::uint64_t, Place> missing_;  // the line that should not have come next
@@ -87,6 +88,7 @@ void Verifier::say(Kind kind, const Place& place, const std::string& what) {
 }
 
 void Verifier::read(const std::string& file) {
+  file_ = file;
   LineReader reader(file);
   while (reader.next()) take({file, reader.number(), 0}, reader.line());
   if (reader.failed()) say(Kind::unreadable, {file, 0, 0}, "it can't be read");
@@ -259,6 +261,9 @@ void Verifier::finish() {
   if (tips_.size() > 1) say(Kind::added, tips_.back().place, "another line has this sequence");
   if (!tips_.empty()) report_.head = {tips_.back().place.sequence, tips_.back().sha256};
   if (untold_) report_.notes.push_back("the last line is no whole record: a crash tore it, or it was cut");
+  if (report_.holds_no_record() && report_.problems.empty()) {
+    say(Kind::cut, {file_, 0, 0}, "it holds no record, so there is nothing to verify");
+  }
   judge_beginning();
   note_signatures();
 }

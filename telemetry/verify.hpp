@@ -63,6 +63,7 @@ struct VerifyReport {
   std::uint64_t further_problems = 0;   // beyond those
   std::vector<std::string> notes;       // what is no problem but worth saying
   bool whole() const { return problems.empty(); }
+  bool holds_no_record() const { return lines == torn; }  // then nothing vouches for anything, and it is not whole
 };
 
 const char* word_of(VerifyProblem::Kind kind);

@@ -265,6 +265,16 @@ TEST_F(VerifyTest, AHeadIsATextOrAFile) {
   EXPECT_FALSE(Head::parse("12:xyz").has_value());
 }
 
+TEST_F(VerifyTest, WhereNoRecordIsThereIsNothingToVerify) {
+  for (const Lines& lines : {Lines{}, Lines{"{\"a\":1}"}}) {
+    const auto report = tampered([&](Lines& all) { all = lines; });
+    EXPECT_TRUE(report.holds_no_record());
+    ASSERT_FALSE(report.whole());
+    EXPECT_NE(report.problems.front().text.find("nothing to verify"), std::string::npos) << problems(report);
+  }
+  EXPECT_FALSE(verify({}, {}).whole());
+}
+
 TEST_F(VerifyTest, AMissingFileOrKeyIsAProblem) {
   EXPECT_FALSE(verify({folder_ + "/none"}, {}).whole());
   EXPECT_FALSE(verify({options_.path}, {folder_ + "/none.pub", {}}).whole());
