@@ -1,6 +1,7 @@
 #include "proxy/audit_source.hpp"
 
 #include "proxy/config.hpp"
+#include "telemetry/chain.hpp"
 #include "telemetry/log_reader.hpp"
 #include "telemetry/safe_text.hpp"
 
@@ -9,15 +10,26 @@
 #include <filesystem>
 
 namespace sallyport {
+namespace {
+
+void take_daemons_own(const Config& config, std::vector<std::string>& arguments, std::string& key) {
+  arguments.push_back(config.audit.path);
+  const std::string own = (std::filesystem::path(config.data) / "audit.pub").string();
+  std::error_code error;
+  if (key.empty() && std::filesystem::exists(own, error)) key = own;
+}
+
+}  // namespace
 
 void add_source(CLI::App& command, AuditSource& source) {
   command.add_option("FILE", source.files,
-                     "audit.jsonl (its older files beside it are read too), an older file, or the log's folder");
+                     "audit.jsonl (its older files beside it are read too), an older file, or the log's folder; "
+                     "without it, the log of a daemon with no configuration file");
   command.add_option("-c,--config", source.config, "sallyport.yaml: the log that daemon writes");
 }
 
 void add_times(CLI::App& command, FilterWords& words) {
-  command.add_option("--since", words.since, "from then on: 2026-06-01T12:00:00Z, 2026-06-01, or \"2h ago\"");
+  command.add_option("--since", words.since, "from then on: 2026-06-01T12:00:00Z, 2026-06-01, 7d, or \"2h ago\"");
   command.add_option("--until", words.until, "before then");
 }
 
@@ -36,14 +48,16 @@ Outcome<FoundLog> find_log(const AuditSource& source) {
   if (!source.config.empty()) {
     const auto config = load_config(source.config);
     if (!config) return config.error().front();
-    arguments.push_back(config->audit.path);
-    const std::string key = (std::filesystem::path(config->data) / "audit.pub").string();
-    std::error_code error;
-    if (log.key.empty() && std::filesystem::exists(key, error)) log.key = key;
+    take_daemons_own(*config, arguments, log.key);
   }
-  if (arguments.empty()) return Complaint{"which log? Name its file or folder, or -c sallyport.yaml"};
+  if (arguments.empty()) take_daemons_own(Config::embedded(), arguments, log.key);
   auto files = find_log_files(arguments);
   if (!files) return files.error();
+  // A wrong key is no finding about the log.
+  if (!log.key.empty()) {
+    const auto read = VerifyingKey::read(log.key);
+    if (!read) return Complaint{"--key: ", read.error().text};
+  }
   log.files = std::move(*files);
   return log;
 }

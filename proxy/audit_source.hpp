@@ -33,7 +33,8 @@ void add_times(CLI::App& command, FilterWords& words);
 // The rest of them.
 void add_filters(CLI::App& command, FilterWords& words);
 
-// The files, whether they were named, stand in a folder, or in a daemon's configuration.
+// The files, whether they were named, stand in a folder, or in a daemon's configuration; else where it keeps them by
+// default. A key that is none is a complaint.
 Outcome<FoundLog> find_log(const AuditSource& source);
 Outcome<LogFilter> filter_of(const FilterWords& words);
 

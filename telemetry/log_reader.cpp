@@ -4,8 +4,12 @@
 #include "telemetry/verify.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
 #include <set>
+#include <system_error>
+#include <unistd.h>
 
 namespace sallyport {
 namespace {
@@ -18,7 +22,14 @@ bool is_rotated(const fs::path& path) {
   return number.size() > 1 && number.find_first_not_of("0123456789", 1) == std::string::npos;
 }
 
+// The system's reason why `path` can't be read; empty where it can, or is not there.
+std::string denied(const std::string& path) {
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 || errno == ENOENT || errno == ENOTDIR) return {};
+  return in_quotes(path) + " can't be read: " + std::generic_category().message(errno);
+}
+
 Outcome<std::vector<std::string>> files_of(const std::string& argument) {
+  if (std::string why = denied(argument); !why.empty()) return Complaint{why};
   std::error_code error;
   if (fs::is_directory(argument, error)) {
     const std::string current = (fs::path(argument) / "audit.jsonl").string();
@@ -48,6 +59,7 @@ Outcome<std::vector<std::string>> find_log_files(const std::vector<std::string>&
     const auto files = files_of(argument);
     if (!files) return files.error();
     for (const std::string& file : *files) {
+      if (std::string why = denied(file); !why.empty()) return Complaint{why};
       std::error_code error;
       const std::string whole = fs::weakly_canonical(file, error).string();
       if (seen.insert(error ? file : whole).second) all.push_back(file);
