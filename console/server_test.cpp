@@ -151,7 +151,7 @@ TEST_F(ConsoleTest, F_10_RequestsPastTheRateAreRefused) {
   limits_.burst = 3;
   limits_.requests_per_second = 0.001;
   start();
-  EXPECT_EQ(ask("GET", "/v1/status").status, 200);
+  for (int each = 0; each < 3; ++each) EXPECT_EQ(ask("GET", "/v1/status").status, 200);
   const auto reply = ask("GET", "/v1/status");
   EXPECT_EQ(reply.status, 429);
   EXPECT_TRUE(reply.has("Retry-After"));
