@@ -60,8 +60,8 @@ ApiResponse explain_policy(const Desk& desk, const ApiRequest& request) {
               {},
               false,
               WallClock::now()};
-  // Plain HTTP is always seen; https only when a method is asked about.
-  if (target->spoken == Spoken::http || !method.empty())
+  // Only plain HTTP shows its request.
+  if (target->spoken == Spoken::http)
     query.request = SeenRequest{method.empty() ? std::string_view("GET") : std::string_view(method), target->path};
   const auto explanation = desk.backend.policy()->explain(query);
   boost::json::object body = to_json(explanation.verdict);
@@ -70,6 +70,8 @@ ApiResponse explain_policy(const Desk& desk, const ApiRequest& request) {
   boost::json::array matches;
   for (const auto& match : explanation.matches) matches.push_back(to_json(match));
   body["matches"] = std::move(matches);
+  if (target->spoken != Spoken::http && !method.empty())
+    body["note"] = "The method is ignored: this request is not seen, so methods and paths don't count.";
   return json_response(body);
 }
 

@@ -204,6 +204,9 @@ TEST_F(ConsoleTest, ExplainsAUrl) {
   EXPECT_EQ(allowed.at("matches").as_array().size(), 1U);
   EXPECT_EQ(word(ask("GET", "/v1/policy/explain?url=evil.test").json().at("verdict")), "deny");
   EXPECT_EQ(word(ask("GET", "/v1/policy/explain?url=other.test").json().at("verdict")), "ask");
+  EXPECT_FALSE(allowed.as_object().contains("note"));
+  const auto unseen = ask("GET", "/v1/policy/explain?url=https%3A%2F%2Fexample.com%2Fa&method=GET").json();
+  EXPECT_NE(word(unseen.at("note")).find("not seen"), std::string::npos);
   EXPECT_EQ(ask("GET", "/v1/policy/explain").status, 400);
   EXPECT_EQ(ask("GET", "/v1/policy/explain?url=gopher%3A%2F%2Fx").status, 400);
   const auto policy = ask("GET", "/v1/policy").json();

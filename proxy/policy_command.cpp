@@ -67,7 +67,8 @@ const char* word(Action action) {
   return action == Action::allow ? "allow" : action == Action::ask ? "ask" : "deny";
 }
 
-// Without --method, https is asked about as the tunnel it is: the request inside is not seen.
+// Only plain HTTP shows its request. All else is asked about as the tunnel it is, or the answer would be another than
+// the daemon's.
 Query query_for(const Options& options, const Target& target) {
   Query query{.agent = options.agent,
               .to = target.to,
@@ -75,12 +76,18 @@ Query query_for(const Options& options, const Target& target) {
               .request = std::nullopt,
               .ech = false,
               .now = WallClock::now()};
-  if (!options.method.empty()) {
-    query.request = SeenRequest{options.method, target.path};
-  } else if (target.spoken == Spoken::http) {
-    query.request = SeenRequest{"GET", target.path};
+  if (target.spoken == Spoken::http) {
+    query.request =
+        SeenRequest{options.method.empty() ? std::string_view("GET") : std::string_view(options.method), target.path};
   }
   return query;
+}
+
+// What was asked about and is not looked at.
+std::string note_for(const Options& options, const Target& target) {
+  if (target.spoken == Spoken::http || options.method.empty()) return {};
+  return "--method is ignored: the request inside " + options.url.substr(0, options.url.find(':')) +
+         " is not seen, so methods and paths don't count";
 }
 
 void print_json(const Options& options, const Target& target, const Policy::Explanation& explanation) {
@@ -89,13 +96,15 @@ void print_json(const Options& options, const Target& target, const Policy::Expl
     matches.push_back(boost::json::object{
         {"rule", match.rule}, {"action", word(match.action)}, {"won", match.won}, {"why", match.why}});
   }
-  std::cout << boost::json::object{{"agent", options.agent},
-                                   {"to", target.to.text()},
-                                   {"verdict", word(explanation.verdict.action)},
-                                   {"rule", explanation.verdict.rule},
-                                   {"reason", explanation.verdict.reason},
-                                   {"matches", std::move(matches)}}
-            << '\n';
+  boost::json::object told{{"agent", options.agent},
+                           {"to", target.to.text()},
+                           {"verdict", word(explanation.verdict.action)},
+                           {"rule", explanation.verdict.rule},
+                           {"reason", explanation.verdict.reason},
+                           {"matches", std::move(matches)}};
+  const std::string note = note_for(options, target);
+  if (!note.empty()) told["note"] = note;
+  std::cout << told << '\n';
 }
 
 int explain(const Options& options) {
@@ -117,6 +126,8 @@ int explain(const Options& options) {
   std::cout << "\n  " << verdict.reason << '\n';
   for (const auto& match : explanation.matches)
     std::cout << (match.won ? "  * " : "    ") << match.rule << ' ' << word(match.action) << ": " << match.why << '\n';
+  const std::string note = note_for(options, *target);
+  if (!note.empty()) std::cout << "  note: " << note << '\n';
   return 0;
 }
 
@@ -141,9 +152,9 @@ void add_policy_command(CLI::App& application, int& exit_status) {
   explaining->add_option("URL", options->url, "https://HOST/PATH, http://HOST/PATH, ssh://HOST or tcp://HOST:PORT")
       ->required();
   explaining->add_option("--agent", options->agent, "who asks (default: the agent `default`)");
-  explaining->add_option("--method", options->method, "the request's method, where the request is seen");
+  explaining->add_option("--method", options->method, "the request's method (default: GET); only http:// shows it");
   explaining->add_flag("--json", options->json, "one JSON object");
-  explaining->footer("Example: sallyport policy explain policy.yaml https://api.github.com/user --method POST");
+  explaining->footer("Example: sallyport policy explain policy.yaml http://plain.example/user --method POST");
   explaining->callback([options, &exit_status] { exit_status = explain(*options); });
   add_diff_command(*command, exit_status);
   add_replay_command(*command, exit_status);

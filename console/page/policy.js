@@ -54,6 +54,7 @@ async function explain(event) {
     result.replaceChildren(el('div', {class: 'sheet answer ' + kind},
       el('p', {class: 'answer-head'}, el('strong', {}, said), ' ', el('span', {class: 'mono'}, visible(answer.to)), el('span', {class: 'muted'}, ' for ' + visible(answer.agent))),
       el('p', {}, visible(answer.reason)),
+      answer.note && el('p', {class: 'muted'}, visible(answer.note)),
       answer.matches.length > 0 && el('ul', {class: 'rules'}, answer.matches.map(ruleLine))));
     const won = answer.matches.find((match) => match.won);
     if (won) showLine(won.rule, false);
