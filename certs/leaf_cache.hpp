@@ -13,7 +13,7 @@
 namespace sallyport {
 
 // Any thread. All leaves have one key, made with the cache and never written down: whoever could read one key from
-// this memory could read them all, and the CA's too, so a key each would cost half of the minting and protect nobody.
+// this memory could read them all, and the CA's too, so a key each would cost 25 µs more and protect nobody.
 class LeafCache {
  public:
   // Keeps at most `limit` leaves (about 3 KB each) and drops those that were asked for longest ago.
@@ -24,7 +24,7 @@ class LeafCache {
   LeafCache& operator=(const LeafCache&) = delete;
 
   // The host's leaf, valid at `now`. However many ask at once for a host that has none, one of them mints it and the
-  // others wait, some 60 µs; nobody waits for the minting of another host.
+  // others wait, about 0.3 ms; nobody waits for the minting of another host.
   Outcome<std::shared_ptr<const Leaf>> get(const Host& host, CertificateTime now = std::chrono::system_clock::now());
 
   std::size_t size() const;
