@@ -60,9 +60,7 @@ class InternalSession {
       co_return internal_problem(421, "This is not that host", "the connection is for sallyport.internal alone",
                                  "Open another connection for another host.");
     }
-    // Each request is a record: past the rate there is one more, and the next needs a connection, which has its own
-    // rate.
-    if (!shared_.admission.charge(agent(), Admission::Charge::refusal, Clock::now())) {
+    if (!charge_twice()) {
       clean_ = false;
       co_return too_quick();
     }
@@ -89,6 +87,14 @@ class InternalSession {
   const std::string& agent() const { return session_.origin.agent; }
   const std::string& path() const { return head_.target.path; }
   bool reads() const { return head_.method == "GET" || head_.method == "HEAD"; }
+
+  // A request is a record, and at the explicit door its connection's beginning and end are two more; one charge is for
+  // two. Past the rate there is one more request, and the next needs a connection, which has a rate of its own.
+  bool charge_twice() {
+    const auto now = Clock::now();
+    constexpr auto what = Admission::Charge::refusal;
+    return shared_.admission.charge(agent(), what, now) && shared_.admission.charge(agent(), what, now);
+  }
 
   // A page of some other site, shown by a browser inside the sandbox, asks nothing in the agent's name.
   std::optional<InternalAnswer> refuse_foreign() const {

@@ -107,6 +107,9 @@ def test_L_05_a_full_disk_lets_nothing_new_out(start, explicit, small_disk, worl
             sallyport.wait_for(since, kind="close", host="allowed.test", seconds=10)
         gap = [event for event in sallyport.events() if kind(event) == "lifecycle" and "gap" in json.dumps(event)]
         assert gap, "what could not be written is counted and told of"
+        said = sallyport.said()
+        failed = said.count("audit.jsonl: No space left on device; nothing new is let out")
+        assert 0 < failed == said.count("the audit log is written again") < 10, said
         verify(sallyport)
         assert sallyport.stop() == 0
         verify(sallyport)

@@ -270,6 +270,7 @@ def test_a_program_that_does_not_end_is_killed_and_reaped(start, hold, script):
 
 def test_a_program_that_cannot_be_run_is_warned_about(start, hold):
     sallyport = serve(start, notify=[{"exec": ["/nowhere/notify"]}])
+    assert "/nowhere/notify cannot be run: No such file or directory" in sallyport.said(), "at the start already"
     hold()
     wait_until(lambda: "/nowhere/notify: it cannot be started" in sallyport.said(), "the warning")
 
