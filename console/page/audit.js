@@ -1,6 +1,6 @@
 // The audit log with its filters.
 import {ask, query} from './api.js';
-import {byId, bytes, clock, el, hostName, setText, toast, visible} from './dom.js';
+import {byId, bytes, dated, el, hostName, setText, toast, visible, zone} from './dom.js';
 
 let next = '';
 let wanted = {};
@@ -10,6 +10,7 @@ export async function loadAudit() {
   wanted = Object.fromEntries(new FormData(byId('audit-form')));
   next = '';
   byId('audit-list').replaceChildren();
+  setText(byId('audit-subtitle'), `Newest first, as the log on disk has it. Times are this browser's: ${zone()}.`);
   await more();
 }
 
@@ -45,7 +46,7 @@ function row(record) {
   const own = record.unmapped?.sallyport ?? {};
   const [word, kind] = label(record, own);
   const line = el('button', {class: 'record', type: 'button', 'aria-expanded': 'false', onclick: () => expand(line, record)},
-    el('span', {class: 'time', title: new Date(record.time).toISOString()}, clock(record.time)),
+    el('span', {class: 'time', title: new Date(record.time).toISOString()}, dated(record.time)),
     el('span', {class: 'pill ' + kind}, visible(word)),
     el('span', {class: 'record-what'}, ...what(record, own)),
     el('span', {class: 'muted record-why'}, visible(own.note || own.reason || record.status_detail || record.message || '')));

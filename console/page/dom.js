@@ -71,12 +71,19 @@ export function bytes(count) {
   return count.toFixed(count < 10 ? 1 : 0) + ' ' + ['KiB', 'MiB', 'GiB', 'TiB'][unit];
 }
 
+export const dated = (time) => {
+  const date = new Date(time);
+  const hours = date.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'});
+  return date.toLocaleDateString([], {day: 'numeric', month: 'short'}) + ' ' + hours;
+};
+
 export const clock = (time) => {
   const date = new Date(time);
   const today = new Date().toDateString() === date.toDateString();
-  const hours = date.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'});
-  return today ? hours : date.toLocaleDateString([], {day: 'numeric', month: 'short'}) + ' ' + hours;
+  return today ? date.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'}) : dated(time);
 };
+
+export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const plural = (count, one, many = one + 's') => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
