@@ -18,7 +18,18 @@ bool is_plain_word(std::string_view text) {
   });
 }
 
+bool is_own(const Host& host) {
+  return host.name() != nullptr && host.name()->text() == "sallyport.internal";
+}
+
 }  // namespace
+
+void Learner::look_up_failed(const std::string& agent, const Host& host, std::uint16_t port) {
+  const auto whose = agents_.find(agent);
+  if (whose == agents_.end()) return;
+  const auto use = whose->second.uses.find({host, port});
+  if (use != whose->second.uses.end()) ++use->second.unknown;
+}
 
 void Learner::refuse(const std::string& agent, const Host& host, std::uint16_t port) {
   const auto known = agents_.find(agent);
@@ -30,6 +41,7 @@ void Learner::refuse(const std::string& agent, const Host& host, std::uint16_t p
 void Learner::add(const RecordedAttempt& attempt) {
   // What was only looked up was not gone to, and what a default denied nobody asked about.
   if (attempt.kind == RecordedAttempt::Kind::lookup || !is_agent_name(attempt.agent)) return;
+  if (is_own(attempt.host)) return;
   if (attempt.verdict == Action::deny) {
     const bool by_intent = attempt.decided_by != DecidedBy::default_ && attempt.decided_by != DecidedBy::limit;
     // One request refused by its method or path says nothing about the destination as a whole.
@@ -66,7 +78,8 @@ void Learner::add(const RecordedAttempt& attempt) {
 }
 
 bool Learner::is_wanted(const Agent& agent, const Key& key, const Use& use) {
-  if (agent.refused.count(key) != 0) return false;
+  if (agent.refused.contains(key)) return false;
+  if (use.unknown != 0 && use.reached <= use.unknown) return false;
   const Address* address = key.first.address();
   if (address == nullptr || use.reached != 0) return true;
   return classify(*address).kind == AddressClass::global;

@@ -137,8 +137,9 @@ void Learner::Page::put_suggestions(const Group& group) {
   }
   for (const auto& [domain, count] : domains) {
     if (count < names_for_a_wildcard) continue;
-    line("          # " + std::to_string(count) + " names are under " + domain + "; \"*." + domain +
-         "\" would cover them, and every other name there");
+    std::string text = "          # " + std::to_string(count);
+    text.append(" names are under ").append(domain).append("; \"*.").append(domain);
+    line(text + "\" would cover them, and every other name there");
   }
 }
 
@@ -160,9 +161,10 @@ void Learner::Page::put_left_out(const Agent& agent) {
     if (count++ == most_left_out) return line("    # and more left out");
     const std::string to = Destination{key.first, key.second}.text();
     const auto refused = agent.refused.find(key);
+    const char* why = use.unknown != 0 ? ", a name that no look-up found"
+                                       : ", an address of no public network that was asked for and never reached";
     line("    # left out: " + to +
-         (refused != agent.refused.end() ? ", refused " + times(refused->second)
-                                         : ", an address of no public network that was asked for and never reached"));
+         (refused != agent.refused.end() ? ", refused " + times(refused->second) : std::string(why)));
   }
   if (agent.beyond != 0) line("    # left out: " + std::to_string(agent.beyond) + " attempts at further destinations");
 }

@@ -70,6 +70,23 @@ TEST(Learner, ASpecialAddressIsLearnedOnlyWhereItWasReached) {
   EXPECT_EQ(said(learner, "10.0.0.5:443"), Action::allow);
 }
 
+TEST(Learner, ANameThatIsNeverFoundIsLeftOut) {
+  Learner learner;
+  const RecordedAttempt typo = attempt("typo.example", Action::allow, DecidedBy::rule);
+  learner.add(typo);
+  learner.look_up_failed("bot", typo.host, typo.port);
+  EXPECT_EQ(learner.learned(), 0U);
+  EXPECT_NE(learner.policy().find("left out: typo.example:443, a name that no look-up found"), std::string::npos);
+  learner.add(typo);
+  EXPECT_EQ(said(learner, "typo.example"), Action::allow) << "found the second time";
+}
+
+TEST(Learner, SallyportItselfNeedsNoRule) {
+  Learner learner;
+  learner.add(attempt("sallyport.internal:80", Action::allow, DecidedBy::rule));
+  EXPECT_EQ(learner.learned() + learner.left_out(), 0U);
+}
+
 TEST(Learner, UsesAPresetThatCoversWhatWasSeen) {
   Learner learner;
   learner.add(attempt("registry.npmjs.org"));

@@ -23,6 +23,7 @@ struct RecordedAttempt {
   std::uint64_t count = 1;
   WallClock::time_point time = {};
   std::string program = {}, source = {};  // text of others; empty: not known
+  std::string correlation = {};           // the same of a connection and its requests; empty: not known
 };
 
 }  // namespace sallyport

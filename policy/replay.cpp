@@ -8,11 +8,11 @@ namespace {
 
 using Kind = RecordedAttempt::Kind;
 
-constexpr std::size_t most_differences = 10'000;
+constexpr std::size_t most_differences = 10'000, most_told = 200'000;
 
 std::string target_of(const RecordedAttempt& attempt) {
   if (attempt.kind == Kind::lookup) return "name " + attempt.host.text();
-  const std::string to = Destination{attempt.host, attempt.port}.text();
+  std::string to = Destination{attempt.host, attempt.port}.text();
   if (attempt.kind == Kind::connection) return to;
   const char* scheme = attempt.spoken == Spoken::tls ? " https://" : " http://";
   return attempt.method + scheme + to + attempt.path;
@@ -37,6 +37,15 @@ bool Replay::is_same(const RecordedAttempt& attempt, Action before, const Verdic
   return std::any_of(all.begin(), all.end(), [&](Spoken spoken) { return ask(attempt, spoken).action == before; });
 }
 
+bool Replay::is_told_by_other_record(const RecordedAttempt& attempt, Action before, Action after) {
+  if (attempt.kind == Kind::lookup || attempt.correlation.empty()) return false;
+  const std::string to = Destination{attempt.host, attempt.port}.text();
+  const Kind other = attempt.kind == Kind::request ? Kind::connection : Kind::request;
+  if (told_.contains({attempt.correlation, other, to, before, after})) return true;
+  if (told_.size() < most_told) told_.insert({attempt.correlation, attempt.kind, to, before, after});
+  return false;
+}
+
 void Replay::add(const RecordedAttempt& attempt) {
   const bool not_the_policys = attempt.decided_by == DecidedBy::guard || attempt.decided_by == DecidedBy::limit;
   if (not_the_policys || (attempt.kind == Kind::lookup && attempt.host.name() == nullptr)) {
@@ -46,6 +55,7 @@ void Replay::add(const RecordedAttempt& attempt) {
   // A grant answers where the policy asked.
   const Action before = attempt.decided_by == DecidedBy::grant ? Action::ask : attempt.verdict;
   const Verdict verdict = ask(attempt, attempt.spoken);
+  if (is_told_by_other_record(attempt, before, verdict.action)) return;
   counts_.attempts += attempt.count;
   if (is_same(attempt, before, verdict)) {
     counts_.same += attempt.count;

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 
@@ -37,12 +38,16 @@ class Replay {
   const Counts& counts() const { return counts_; }
 
  private:
+  // A connection and its request may both be in the log: with the same answers then and now they are one attempt.
+  using Told = std::tuple<std::string, RecordedAttempt::Kind, std::string, Action, Action>;
+  bool is_told_by_other_record(const RecordedAttempt& attempt, Action before, Action after);
   Verdict ask(const RecordedAttempt& attempt, Spoken spoken) const;
   bool is_same(const RecordedAttempt& attempt, Action before, const Verdict& verdict) const;
 
   std::shared_ptr<const Policy> policy_;
   WallClock::time_point now_;
   std::map<Key, Difference> differences_;
+  std::set<Told> told_;
   Counts counts_;
 };
 

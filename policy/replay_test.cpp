@@ -69,6 +69,23 @@ TEST(Replay, ARequestIsJudgedByItsMethodAndPath) {
   EXPECT_EQ(again.differences().count({"bot", "GET http://a.example:80/secret/x", Action::allow, Action::deny}), 1U);
 }
 
+TEST(Replay, AConnectionAndItsRequestAreOneAttempt) {
+  Replay again = replay("rules: [{ deny: a.example }]\n");
+  RecordedAttempt one = attempt("a.example:80", Action::allow, true);
+  one.correlation = "c-1";
+  again.add(one);
+  one.kind = RecordedAttempt::Kind::request;
+  one.spoken = Spoken::http;
+  one.method = "GET";
+  one.path = "/";
+  again.add(one);
+  EXPECT_EQ(again.counts().attempts, 1U);
+  EXPECT_EQ(again.differences().size(), 1U);
+  one.correlation = "c-2";
+  again.add(one);
+  EXPECT_EQ(again.counts().attempts, 2U);
+}
+
 TEST(Replay, ARefusalForWhatWasSpokenIsNotTakenForAChange) {
   Replay again = replay("rules: [{ allow: a.example, protocol: http }]\ndefault: deny\n");
   again.add(attempt("a.example", Action::deny, false));

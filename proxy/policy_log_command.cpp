@@ -2,6 +2,7 @@
 
 #include "policy/learn.hpp"
 #include "policy/replay.hpp"
+#include "proxy/approvals_command_words.hpp"
 #include "proxy/audit_source.hpp"
 #include "proxy/output_file.hpp"
 #include "telemetry/log_reader.hpp"
@@ -45,16 +46,20 @@ Outcome<void> read_log(const Options& options, Take take) {
   return {};
 }
 
+std::string times(std::uint64_t count) {
+  return count == 1 ? "once" : std::to_string(count) + " times";
+}
+
 void print(const Replay& replay) {
   const auto& counts = replay.counts();
-  std::cout << counts.attempts << " attempts: " << counts.same << " would be answered as they were, "
+  std::cout << counted(counts.attempts, "attempt") << ": " << counts.same << " would be answered as they were, "
             << counts.different << " otherwise; " << counts.now_refused << " that were reached would be refused\n";
   for (const bool worst : {true, false}) {
     for (const auto& [key, difference] : replay.differences()) {
       const auto& [agent, target, before, after] = key;
       if (worst != (difference.was_reached && after == Action::deny)) continue;
       std::cout << (worst ? "! " : "  ") << shown(agent, 64) << "  " << shown(target, 512) << "  " << word_of(before)
-                << " -> " << word_of(after) << ", " << difference.count << " times, last "
+                << " -> " << word_of(after) << ", " << times(difference.count) << ", last "
                 << time_text(difference.last);
       if (!difference.verdict.rule.empty()) std::cout << ", by " << shown(difference.verdict.rule);
       std::cout << ": " << in_quotes(difference.verdict.reason) << '\n';
@@ -62,7 +67,7 @@ void print(const Replay& replay) {
   }
   if (counts.untold != 0) std::cout << "and " << counts.untold << " more attempts at further destinations\n";
   if (counts.left_out != 0) {
-    std::cout << counts.left_out << " attempts were refused by the guard or a limit: no policy decides those\n";
+    std::cout << counted(counts.left_out, "attempt") << " refused by the guard or a limit: no policy decides those\n";
   }
 }
 
@@ -107,10 +112,14 @@ int replay(const Options& options) {
 // A person who denies an approval refuses what it asked about.
 void learn_from(Learner& learner, const LogRecord& record) {
   if (const auto attempt = attempt_of(record)) learner.add(*attempt);
+  const auto name = HostName::parse(record.host);
+  if (name && record.kind == RecordKind::fail && record.detail.starts_with("looking up ")) {
+    learner.look_up_failed(record.agent, *name, record.port);
+  }
   if (record.kind != RecordKind::api || record.operation != "approvals.deny" || record.port == 0) return;
   if (const auto address = Address::parse(record.host)) {
     learner.refuse(record.agent, *address, record.port);
-  } else if (const auto name = HostName::parse(record.host)) {
+  } else if (name) {
     learner.refuse(record.agent, *name, record.port);
   }
 }
@@ -127,7 +136,7 @@ int learn(const Options& options) {
     if (!out) return usage(out.error());
     if (!(**out << text).flush()) return usage({in_quotes(options.output), " could not be written to its end"});
   }
-  std::cerr << learner.learned() << " destinations learned, " << learner.left_out() << " left out\n";
+  std::cerr << counted(learner.learned(), "destination") << " learned, " << learner.left_out() << " left out\n";
   return 0;
 }
 

@@ -61,6 +61,7 @@ std::optional<RecordedAttempt> attempt_of(const LogRecord& record) {
   attempt.time = record.time;
   attempt.program = record.program;
   attempt.source = record.source;
+  attempt.correlation = record.correlation;
   return attempt;
 }
 
