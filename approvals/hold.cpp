@@ -94,7 +94,7 @@ Approvals::State::Joined Approvals::State::join(const Question& question, Circum
   return record;
 }
 
-void Approvals::State::enqueue(const std::shared_ptr<ApprovalRecord>& record, std::shared_ptr<Waiter> waiter) {
+void Approvals::State::enqueue(const std::shared_ptr<ApprovalRecord>& record, const std::shared_ptr<Waiter>& waiter) {
   waiter->queue = record;
   waiter->place = record->waiters.insert(record->waiters.end(), waiter);
   ++record->approval().waiting;

@@ -38,7 +38,7 @@ struct Approvals::State : std::enable_shared_from_this<Approvals::State> {
   using Joined = boost::system::result<std::shared_ptr<ApprovalRecord>, Fault>;
   Joined join(const Question& question, Circumstances&& circumstances, WallClock::time_point now);
   std::optional<Fault> flood(const std::string& agent) const;
-  void enqueue(const std::shared_ptr<ApprovalRecord>& record, std::shared_ptr<Waiter> waiter);
+  void enqueue(const std::shared_ptr<ApprovalRecord>& record, const std::shared_ptr<Waiter>& waiter);
   void dequeue(Waiter& waiter);
   void leave(Waiter& waiter);  // without the mutex
   void close(ApprovalRecord& record, Approval::State how, WallClock::time_point at);

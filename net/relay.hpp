@@ -21,6 +21,15 @@ struct RelayCounters {
   Clock::time_point last_active = Clock::now();
 };
 
+// What of these limits is left once `counters` have counted.
+inline RelayLimits remaining(const RelayLimits& limits, const RelayCounters& counters) {
+  const auto left = [](const std::optional<std::uint64_t>& limit, std::uint64_t used) -> std::optional<std::uint64_t> {
+    if (!limit) return std::nullopt;
+    return *limit > used ? *limit - used : 0;
+  };
+  return {left(limits.upload, counters.up), left(limits.download, counters.down)};
+}
+
 enum class RelayClosedBy {
   client,     // its FIN came first, or it failed
   upstream,   // likewise

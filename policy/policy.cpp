@@ -76,12 +76,13 @@ void add_question(Verdict& verdict, const Rule& rule, const Query& query) {
   verdict.rule_key = rule.key;
   if (!query.request || !rule.looks_at_requests()) return;
   verdict.asks_method = query.request->method;
+  if (rule.paths.empty()) return;
+  // A path that may be read in several ways is a question of its own: a yes to a pattern is none to it.
+  verdict.asks_path = query.request->path;
   const PathReadings path = read_path(query.request->path);
-  for (const PathPattern& pattern : rule.paths) {
-    if (!pattern.catches(path)) continue;
-    verdict.asks_path = pattern.text();
-    return;
-  }
+  const auto clear = std::find_if(rule.paths.begin(), rule.paths.end(),
+                                  [&](const PathPattern& pattern) { return pattern.allows(path); });
+  if (clear != rule.paths.end()) verdict.asks_path = clear->text();
 }
 
 Verdict from_rule(Tally tally, const Query& query) {
@@ -172,7 +173,7 @@ Verdict Policy::decide(const Query& query) const {
   within.answered = answered;
   Verdict boundary = impl_->boundary->decide(within);
   if (boundary.action == Action::ask) boundary.rule_key.insert(0, boundary_prefix);
-  return stricter(std::move(mine), std::move(boundary));
+  return stricter(mine, std::move(boundary));
 }
 
 Verdict Policy::reachable(std::string_view agent, const HostName& name, WallClock::time_point now) const {

@@ -56,6 +56,16 @@ TEST(Answered, AQuestionNamesMethodAndPathPatternWhereTheRuleLooksAtRequests) {
   EXPECT_EQ(decide_answered(*policy, "a.test:80", {}, SeenRequest{"GET", "/y/1"}).action, Action::allow);
 }
 
+TEST(Answered, APathThatMayBeReadAsAnotherIsAQuestionOfItsOwn) {
+  const auto policy = policy_of("rules:\n  - ask: a.test\n    paths: [\"/safe/**\", \"/admin/**\"]\n");
+  for (const char* path : {"/safe/..%2fadmin/x", "/safe/..;/admin/x", "/safe/..\\admin/x", "/safe//x"}) {
+    const Verdict asked = decide_answered(*policy, "a.test:80", {}, SeenRequest{"GET", path});
+    ASSERT_EQ(asked.action, Action::ask) << path;
+    EXPECT_EQ(asked.asks_path, path);
+  }
+  EXPECT_EQ(decide_answered(*policy, "a.test:80", {}, SeenRequest{"GET", "/safe/../admin/x"}).asks_path, "/admin/**");
+}
+
 TEST(Answered, TheKeyOutlivesARuleThatMovesButNotOneThatChanges) {
   const auto key = [](std::string_view text) { return decide_answered(*policy_of(text), "a.test:443", {}).rule_key; };
   const std::string first = key("rules:\n  - ask: a.test\n");

@@ -48,6 +48,13 @@ Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns
   return verdict;
 }
 
+bool allowed_at(const Policy& policy, const Attempt& attempt, const std::optional<Address>& peer,
+                const DnsConfig& dns) {
+  const Verdict verdict = judge(policy, attempt, dns);
+  if (verdict.action != Action::allow) return false;
+  return !peer || !policy.guard(attempt.query(WallClock::now()), verdict, *peer, dns.nat64);
+}
+
 bool settled(const Policy& policy, const Attempt& attempt, const DnsConfig& dns) {
   Attempt each = attempt;
   for (const Spoken spoken : {Spoken::tls, Spoken::http, Spoken::ssh, Spoken::other, Spoken::silent}) {

@@ -30,6 +30,10 @@ struct Attempt {
 // first.
 Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns);
 
+// Whether what was let in may go on under this policy: the verdict, and the guard's word on the address that was
+// reached.
+bool allowed_at(const Policy& policy, const Attempt& attempt, const std::optional<Address>& peer, const DnsConfig& dns);
+
 // True where every way of speaking to this destination is allowed: then it may be dialled before anything is read.
 bool settled(const Policy& policy, const Attempt& attempt, const DnsConfig& dns);
 

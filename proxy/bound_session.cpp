@@ -1,6 +1,7 @@
 #include "proxy/bound_session.hpp"
 
 #include "net/relay.hpp"
+#include "policy/combine.hpp"
 #include "policy/sha256.hpp"
 #include "proxy/connect_guarded.hpp"
 #include "proxy/hold.hpp"
@@ -16,6 +17,7 @@ namespace {
 using namespace asio::experimental::awaitable_operators;
 
 constexpr std::chrono::milliseconds server_first_wait{300};
+constexpr auto too_many = "too many distinct names under a wildcard rule this hour";
 
 bool is_web(std::uint16_t port) {
   return port == 80 || port == 443;
@@ -101,6 +103,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
   // A bare address takes the name that SNI or Host gives, and is then reached by that name's own addresses; not where
   // agents are told real addresses, for then it had to be one of those.
   bool may_be_named() const {
+    if (upstream_) return false;  // it has been dialled as what it is
     return from_ == NameFrom::address && !attempt_.to.host.name() && dns().mode != DnsMode::real;
   }
 
@@ -125,8 +128,9 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
   // Route, Open, connect. False: the client has been told why not.
   Task<bool> dial(Verdict verdict) {
     if (upstream_) co_return true;
-    if (verdict.wildcard && from_ != NameFrom::lease && !charge_name(verdict)) {
-      co_await turn_away(denied_by(DecidedBy::limit, "too many distinct names under a wildcard rule this hour"));
+    const HostName* name = attempt_.to.host.name();
+    if (verdict.wildcard && name && from_ != NameFrom::lease && !charge_name(*name, verdict)) {
+      co_await turn_away(denied_by(DecidedBy::limit, too_many));
       co_return false;
     }
     if (verdict.limits.connections) {
@@ -168,10 +172,9 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     return parsed->unmapped();
   }
 
-  bool charge_name(const Verdict& verdict) {
-    const HostName* name = attempt_.to.host.name();
+  bool charge_name(const HostName& name, const Verdict& verdict) {
     const unsigned limit = verdict.limits.names.value_or(dns::NameBudget::default_limit);
-    return !name || services_.shared.names.charge(attempt_.agent, *name, limit, Clock::now());
+    return services_.shared.names.charge(attempt_.agent, name, limit, Clock::now());
   }
 
   Task<> serve_unidentified() {
@@ -225,7 +228,9 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
 
   // The strictest of what the rules and the grants say.
   void bound_traffic(const Verdict& verdict) {
-    limits_ = RelayLimits{verdict.limits.upload_bytes, verdict.limits.download_bytes};
+    RuleLimits strictest = verdict.limits;
+    tighten(strictest, named_limits_);
+    limits_ = RelayLimits{strictest.upload_bytes, strictest.download_bytes};
     const auto granted = consent_->upload();
     if (granted) limits_.upload = std::min(limits_.upload.value_or(*granted), *granted);
   }
@@ -266,7 +271,14 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     if (hello.ech) return mismatch("with ECH the outer SNI must be " + attempt_.to.host.text());
     Attempt other = attempt_;
     other.rename(*sni);
-    if (allowed_now(services_.shared, std::move(other))) return std::nullopt;
+    const auto allowed = allowed_now(services_.shared, std::move(other));
+    if (allowed && allowed->wildcard && !charge_name(*sni, *allowed))
+      return denied_by(DecidedBy::limit, too_many).verdict;
+    if (allowed) {
+      // The host that was named keeps its own rule's limits, whatever it is reached through.
+      named_limits_ = allowed->limits;
+      return std::nullopt;
+    }
     return mismatch("the connection is for " + attempt_.to.host.text() + " but its SNI says " + sni->text());
   }
 
@@ -315,7 +327,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     const bool early = co_await forward_early_answer();
     if (!early) co_return;
     const auto end = co_await pump(upstream_->socket, session_.client.socket, services_.pipes, counters.down,
-                                   counters.last_active, limits_.download);
+                                   counters.last_active, remaining(limits_, counters).download);
     end_direction(end, session_.client.socket);
   }
 
@@ -348,8 +360,9 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     const bool sent = co_await forward_unread();
     if (!sent) co_return;
     RelayCounters& counters = record_->counters;
+    const auto left = remaining(limits_, counters).upload;
     const auto end = co_await pump(session_.client.socket, upstream_->socket, services_.pipes, counters.up,
-                                   counters.last_active, limits_.upload);
+                                   counters.last_active, left);
     end_direction(end, upstream_->socket);
   }
 
@@ -389,8 +402,8 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     session_.live.report_traffic = [this] { record_->report_traffic(); };
     session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
       if (!consent_->lives()) return ClosedBy::revoked;
-      if (judge(policy, attempt_, dns()).action == Action::allow) return std::nullopt;
-      return ClosedBy::policy;
+      const bool allowed = allowed_at(policy, attempt_, record_->peer, dns());
+      return allowed && session_.is_same_agent(policy) ? std::nullopt : std::optional(ClosedBy::policy);
     };
   }
 
@@ -410,8 +423,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     if (!sent) co_return;
     const bool answered = co_await forward_early_answer();
     if (!answered) co_return;
-    RelayLimits limits = limits_;
-    if (limits.upload) *limits.upload -= record_->counters.up;
+    const RelayLimits limits = remaining(limits_, record_->counters);
     const RelayEnd end =
         co_await relay(session_.client.socket, upstream_->socket, services_.pipes, record_->counters, limits);
     if (session_.live.stopped_by) record_->closed(*session_.live.stopped_by);
@@ -429,6 +441,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
   std::optional<Connection> upstream_;
   Admission::Permit rule_permit_;
   RelayLimits limits_;
+  RuleLimits named_limits_;  // of the rule that allows what SNI says
   bool upload_refused_ = false;
 };
 

@@ -72,7 +72,7 @@ Refused<std::vector<Address>> check_addresses(const Shared& shared, const Policy
   const Query query = attempt.query(WallClock::now());
   for (const Address& address : addresses) {
     auto reason = policy.guard(query, verdict, address, shared.config.dns.nat64);
-    if (!reason) reason = never(shared, address, attempt.to.port);
+    if (!reason) reason = never(shared, address.unmapped(), attempt.to.port);
     if (!reason) {
       good.push_back(address.unmapped());
     } else if (first_reason.empty()) {

@@ -24,6 +24,7 @@ ConnectionRecord::ConnectionRecord(AuditLog& log, Origin first) : origin(std::mo
 
 ConnectionRecord::~ConnectionRecord() {
   using Activity = ConnectionEvent::Activity;
+  if (state_ == State::forgotten) return;
   if (state_ == State::undecided) {
     ConnectionEvent end = event(Activity::fail);
     end.status_detail = detail_.empty() ? "the client left before there was a verdict" : detail_;

@@ -26,6 +26,8 @@ class ConnectionRecord {
   RelayCounters counters;
   std::optional<Address> peer;
 
+  // Nothing will be written: it is counted elsewhere. Not once something has been.
+  void forget() { state_ = State::forgotten; }
   // Writes the Open. False: the log can't hold it, so the connection must be refused.
   [[nodiscard]] bool open();
   WallClock::time_point began() const {
@@ -44,7 +46,7 @@ class ConnectionRecord {
   void report_traffic();
 
  private:
-  enum class State { undecided, open, refused, failed };
+  enum class State { undecided, open, refused, failed, forgotten };
   ConnectionEvent event(ConnectionEvent::Activity activity) const;
   void write(ConnectionEvent event);
 

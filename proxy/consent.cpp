@@ -48,13 +48,14 @@ Question question_of(const Attempt& attempt, const Verdict& verdict) {
   return Question{attempt.agent, attempt.to, verdict.rule_key, verdict.asks_method, verdict.asks_path};
 }
 
-bool allowed_now(const Shared& shared, Attempt attempt) {
+std::optional<Verdict> allowed_now(const Shared& shared, Attempt attempt) {
   const auto policy = shared.policy.current();
   for (;;) {
-    const Verdict verdict = judge(*policy, attempt, shared.config.dns);
-    if (verdict.action != Action::ask) return verdict.action == Action::allow;
+    Verdict verdict = judge(*policy, attempt, shared.config.dns);
+    if (verdict.action == Action::deny) return std::nullopt;
+    if (verdict.action == Action::allow) return verdict;
     const auto answer = shared.approvals.find(question_of(attempt, verdict));
-    if (!answer || !answer->approved || answer->bounded || !attempt.answer(verdict)) return false;
+    if (!answer || !answer->approved || answer->bounded || !attempt.answer(verdict)) return std::nullopt;
   }
 }
 

@@ -46,7 +46,7 @@ class Consent {
 // What a person is asked where this verdict asks.
 Question question_of(const Attempt& attempt, const Verdict& verdict);
 
-// Whether this attempt is allowed now, by rules and by grants without bounds. Nothing is held, spent or recorded.
-bool allowed_now(const Shared& shared, Attempt attempt);
+// The verdict where this attempt is allowed now, by rules and by grants without bounds. Nothing is held or spent.
+std::optional<Verdict> allowed_now(const Shared& shared, Attempt attempt);
 
 }  // namespace sallyport

@@ -124,6 +124,7 @@ class SocksSession {
       refusal_ = name.error();
       return false;
     }
+    session_.credentials = credentials;
     if (*name == session_.origin.agent) return true;
     auto permit = session_.services.shared.admission.admit(*name, Clock::now());
     if (!permit) {

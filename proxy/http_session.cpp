@@ -1,6 +1,7 @@
 #include "proxy/http_session.hpp"
 
 #include "net/within.hpp"
+#include "policy/combine.hpp"
 #include "proxy/attempt.hpp"
 #include "proxy/bound_session.hpp"
 #include "proxy/connect_guarded.hpp"
@@ -150,12 +151,18 @@ class HttpSession {
     std::optional<Credentials> credentials;
     if (const auto* field = wire::find_field(head.fields, "Proxy-Authorization"))
       credentials = parse_basic(field->value).value_or(Credentials{});
+    // By the policy of now: an agent may have lost its token, or its address, since the last request.
+    session_.policy = services_.shared.policy.current();
+    if (session_.origin.source) identity_ = identify_by_address(*session_.policy, config(), *session_.origin.source);
     auto name = identify(*session_.policy, identity_, credentials);
     if (!name) {
       co_await refuse_and_close(name.error(), nullptr);
       co_return false;
     }
+    session_.credentials = credentials;
     if (*name != session_.origin.agent) {
+      // What the other agent opened is not this one's, nor is its record.
+      end_upstream(ClosedBy::client);
       auto permit = services_.shared.admission.admit(*name, Clock::now());
       if (!permit) {
         co_await refuse_and_close(denied_by(DecidedBy::limit, sentence(permit.error())), nullptr);
@@ -199,16 +206,23 @@ class HttpSession {
     const bool nameless =
         bound_->host.address() && bound_from_ == NameFrom::address && config().dns.mode != DnsMode::real;
     if (nameless && to.host.name() && to.port == bound_->port) {
-      // A bare address and the first name for it: the name is looked up, the client's address never dialled.
+      // A bare address and the first name for it: the name is looked up, the client's address never dialled. Nothing
+      // that was answered or opened for the address is the name's.
+      if (record_ && record_->is_open()) end_upstream(ClosedBy::client);
       bound_->host = to.host;
       bound_from_ = NameFrom::host;
+      answered_for_all_.clear();
+      consent_for_all_.reset();
       return std::nullopt;
     }
     Attempt other = asked;
     other.to = to;
     other.answered.clear();
-    const bool other_allowed = to.port == bound_->port && allowed_now(services_.shared, std::move(other));
-    if (other_allowed) {
+    const HostName* name = to.host.name();
+    other_verdict_ = to.port == bound_->port ? allowed_now(services_.shared, std::move(other)) : std::nullopt;
+    if (other_verdict_ && name && other_verdict_->wildcard && !charge_name(*name, *other_verdict_))
+      return too_many_names();
+    if (other_verdict_) {
       to = *bound_;
       return std::nullopt;
     }
@@ -231,6 +245,8 @@ class HttpSession {
       co_return after;
     }
     const Destination named = to;
+    event.host = named.host.text();
+    other_verdict_.reset();
     Attempt attempt{session_.origin.agent, to, Spoken::http, head.method, head.target.path, false};
     const auto mismatch = agree_on_host(to, attempt);
     attempt.to = to;
@@ -251,7 +267,9 @@ class HttpSession {
       if (mismatch && after == After::next_request) co_await say_goodbye(session_);
       co_return mismatch ? After::close : after;
     }
-    const Verdict verdict = std::move(*decided);
+    Verdict verdict = std::move(*decided);
+    // The host that was named keeps its own rule's limits, whatever it is reached through.
+    if (other_verdict_) tighten(verdict.limits, other_verdict_->limits);
     auto connected = co_await reach(to, attempt, verdict);
     if (!connected) {
       // The request was not begun upstream, so the client's connection is as clean as after a refusal.
@@ -324,7 +342,20 @@ class HttpSession {
 
   void write(HttpEvent event) { static_cast<void>(services_.shared.audit.append(std::move(event))); }
 
+  // One connection can ask for what is refused as often as it likes, and each time is two records.
+  bool is_flood() {
+    const bool room =
+        services_.shared.admission.charge(session_.origin.agent, Admission::Charge::refusal, Clock::now());
+    return !room && !record_->is_open() && !record_->held();
+  }
+
   Task<After> refuse_request(const wire::RequestHead& head, HttpEvent event, Refusal refusal, Destination to) {
+    if (is_flood()) {
+      record_->forget();  // it is counted, and told of in one collective record
+      end_upstream(ClosedBy::client);
+      reset(session_.client.socket);
+      co_return After::close;
+    }
     const bool clean = leaves_clean(head);
     event.status = static_cast<int>(refusal.status);
     event.status_detail = refusal.detail;
@@ -340,7 +371,7 @@ class HttpSession {
     const std::string bytes =
         http_refusal(refusal, &to, correlation, clean ? AfterRefusal::keep_open : AfterRefusal::close, head.method);
     const std::string_view text = bytes;
-    const auto sent = co_await session_.client.write(text);
+    const auto sent = co_await within(config().timeouts.head, session_.client.write(text));
     if (sent && clean) co_return After::next_request;
     co_await say_goodbye(session_);
     co_return After::close;
@@ -349,9 +380,11 @@ class HttpSession {
   // Route, Open and connect, unless the connection to this destination is there and usable.
   Task<Refused<void>> reach(Destination to, Attempt attempt, Verdict verdict) {
     bound_traffic(verdict);
-    if (upstream_ && upstream_to_ == to && still_usable()) co_return Refused<void>();
-    upstream_.reset();
     const auto policy = services_.shared.policy.current();
+    // Another request's rule may have opened ground that this one's does not.
+    const bool same = upstream_ && upstream_to_ == to && allowed_at(*policy, attempt, peer_of_name(), config().dns);
+    if (same && still_usable()) co_return Refused<void>();
+    upstream_.reset();
     if (auto limit = charge(attempt, verdict)) co_return std::move(*limit);
     auto route = co_await find_route(services_, policy, attempt, verdict);
     if (!route) co_return route.error();
@@ -389,19 +422,28 @@ class HttpSession {
     }
   }
 
+  bool charge_name(const HostName& name, const Verdict& verdict) {
+    const unsigned limit = verdict.limits.names.value_or(dns::NameBudget::default_limit);
+    return services_.shared.names.charge(session_.origin.agent, name, limit, Clock::now());
+  }
+
+  static Refusal too_many_names() {
+    return denied_by(DecidedBy::limit, "too many distinct names under a wildcard rule this hour");
+  }
+
   std::optional<Refusal> charge(const Attempt& attempt, const Verdict& verdict) {
     const HostName* name = attempt.to.host.name();
-    if (verdict.wildcard && name && bound_from_ != NameFrom::lease) {
-      const unsigned limit = verdict.limits.names.value_or(dns::NameBudget::default_limit);
-      if (!services_.shared.names.charge(attempt.agent, *name, limit, Clock::now()))
-        return denied_by(DecidedBy::limit, "too many distinct names under a wildcard rule this hour");
-    }
+    if (verdict.wildcard && name && bound_from_ != NameFrom::lease && !charge_name(*name, verdict))
+      return too_many_names();
     if (!verdict.limits.connections) return std::nullopt;
     auto place = services_.shared.admission.admit_rule(attempt.agent, verdict.rule, *verdict.limits.connections);
     if (!place) return denied_by(DecidedBy::limit, "the rule's limit of connections is reached");
     rule_permit_ = std::move(*place);
     return std::nullopt;
   }
+
+  // The address that was dialled; none behind a parent proxy that resolves by itself.
+  std::optional<Address> peer_of_name() const { return record_ ? record_->peer : std::nullopt; }
 
   // An idle connection on which anything can be read has been closed by the other side, or spoke out of turn.
   bool still_usable() {
@@ -439,6 +481,11 @@ class HttpSession {
       co_return refused;
     }
     const std::string_view bytes = forwarded->bytes;
+    if (limits_.upload && record_->counters.up + bytes.size() > *limits_.upload) {
+      const After refused = co_await refuse_request(head, std::move(event), upload_spent(), named);
+      co_return refused;
+    }
+    record_->counters.up += bytes.size();
     const auto sent = co_await upstream_->write(bytes);
     After after = After::close;
     status_ = 0;
@@ -468,6 +515,8 @@ class HttpSession {
     co_return after;
   }
 
+  static Refusal upload_spent() { return denied_by(DecidedBy::limit, "the bytes that may be sent there are used up"); }
+
   static std::string authority_host(const Destination& to) {
     const Address* address = to.host.address();
     return address && !address->is_v4() ? "[" + address->text() + "]" : to.host.text();
@@ -486,7 +535,7 @@ class HttpSession {
     record_->failed(refusal.detail);
     upstream_.reset();
     const std::string_view text = bytes;
-    const auto sent = co_await session_.client.write(text);
+    const auto sent = co_await within(config().timeouts.head, session_.client.write(text));
     static_cast<void>(sent);
     co_await say_goodbye(session_);
     co_return After::close;
@@ -589,6 +638,7 @@ class HttpSession {
       co_return false;
     }
     const std::string_view bytes = forwarded->bytes;
+    record_->counters.down += bytes.size();
     const auto sent = co_await session_.client.write(bytes);
     if (!sent) co_return false;
     if (!final) co_return true;
@@ -639,15 +689,23 @@ class HttpSession {
     const auto sent = co_await session_.client.write(bytes);
     status_ = 101;
     if (!sent) co_return;
+    record_->counters.down += bytes.size() + upstream_->unread().size();
+    record_->counters.up += session_.client.unread().size();
+    if (limits_.upload && record_->counters.up > *limits_.upload) {
+      record_->counters.up -= session_.client.unread().size();
+      record_->closed(ClosedBy::limit);
+      reset(session_.client.socket);
+      reset(upstream_->socket);
+      co_return;
+    }
     const auto early = co_await session_.client.write(upstream_->unread());
     const auto late = co_await upstream_->write(session_.client.unread());
     if (!early || !late) co_return;
-    record_->counters.down += upstream_->unread().size();
-    record_->counters.up += session_.client.unread().size();
     upstream_->consume(upstream_->unread().size());
     session_.client.consume(session_.client.unread().size());
+    const RelayLimits left = remaining(limits_, record_->counters);
     const RelayEnd end =
-        co_await relay(session_.client.socket, upstream_->socket, services_.pipes, record_->counters, limits_);
+        co_await relay(session_.client.socket, upstream_->socket, services_.pipes, record_->counters, left);
     record_->closed(end.closed_by == RelayClosedBy::upstream ? ClosedBy::upstream
                     : end.closed_by == RelayClosedBy::limit  ? ClosedBy::limit
                                                              : ClosedBy::client);
@@ -664,8 +722,8 @@ class HttpSession {
     session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
       if (!upstream_) return std::nullopt;
       if (!consent_.lives() || (consent_for_all_ && !consent_for_all_->lives())) return ClosedBy::revoked;
-      if (judge(policy, attempt_, config().dns).action == Action::allow) return std::nullopt;
-      return ClosedBy::policy;
+      const bool allowed = allowed_at(policy, attempt_, peer_of_name(), config().dns);
+      return allowed && session_.is_same_agent(policy) ? std::nullopt : std::optional(ClosedBy::policy);
     };
   }
 
@@ -696,7 +754,8 @@ class HttpSession {
   std::optional<Connection> upstream_;
   std::vector<std::string> answered_for_all_;
   std::shared_ptr<Consent> consent_for_all_;
-  Consent consent_;  // of the request being answered, and of the last one until the next begins
+  std::optional<Verdict> other_verdict_;  // of the host that this request names in place of the one it is bound to
+  Consent consent_;                       // of the request being answered, and of the last one until the next begins
   std::uint64_t sent_before_ = 0;
   Destination upstream_to_{Address::v4({}), 0};
   Attempt attempt_{{}, {Address::v4({}), 0}, Spoken::http, {}, {}, false};

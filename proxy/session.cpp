@@ -38,6 +38,12 @@ std::string text_of_bytes(const Bytes& bytes) {
 
 }  // namespace
 
+bool Session::is_same_agent(const Policy& now) const {
+  if (origin.door == Door::attached || !origin.source) return true;
+  const auto name = identify(now, identify_by_address(now, services.shared.config, *origin.source), credentials);
+  return name && *name == origin.agent;
+}
+
 void reset(Socket& socket) {
   error_code ignored;
   socket.set_option(asio::socket_base::linger(true, 0), ignored);

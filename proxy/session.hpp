@@ -1,6 +1,7 @@
 // One accepted client connection, as every step of its life sees it.
 #pragma once
 #include "net/connection.hpp"
+#include "proxy/agent_identity.hpp"
 #include "proxy/connection_record.hpp"
 #include "proxy/refusal.hpp"
 #include "proxy/services.hpp"
@@ -22,6 +23,10 @@ struct Session {
   // What comes once the step at hand has returned. A tunnel is such a step, so that nothing of how it came about stays
   // in memory while it is quiet: half of what it cost.
   std::function<Task<>()> next{};
+  std::optional<Credentials> credentials{};  // by which the agent was named, where it was not its address alone
+
+  // Whether this policy still takes the client for the agent it was taken for.
+  bool is_same_agent(const Policy& now) const;
 };
 
 // How the door speaks to its client before the tunnel begins.

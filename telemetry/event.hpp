@@ -86,6 +86,7 @@ struct ConnectionEvent {
 struct HttpEvent {
   Origin origin;
   std::string method, scheme, version;  // "GET", "https", "1.1"
+  std::string host;                     // as the request names it; empty: as the origin does
   std::string path;                     // as received; a query is cut off by the encoder
   std::string user_agent;
   // Only those that telemetry.audit.headers names; credentials are redacted even then.

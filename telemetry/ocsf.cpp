@@ -166,7 +166,8 @@ void put_request(JsonText& json, const HttpEvent& event) {
     path = path.substr(path.rfind('@') + 1);
   }
   json.begin("http_request").text("http_method", event.method, 64).begin("url");
-  json.some("scheme", event.scheme, 16).some("hostname", event.origin.host, 512);
+  json.some("scheme", event.scheme, 16);
+  json.some("hostname", event.host.empty() ? event.origin.host : event.host, 512);
   if (event.origin.port != 0) json.number("port", event.origin.port);
   json.text("path", path, 4096).end();
   json.some("version", event.version, 16).some("user_agent", event.user_agent, 512);
