@@ -27,7 +27,7 @@ std::vector<std::string> answered_within_boundary(std::span<const std::string> a
   return within;
 }
 
-Verdict stricter(Verdict mine, Verdict boundary) {
+Verdict stricter(const Verdict& mine, Verdict boundary) {
   if (boundary.action == Action::deny && mine.action != Action::deny) {
     boundary.reason = "the boundary does not let this policy open it: " + boundary.reason;
     return boundary;

@@ -12,6 +12,6 @@ inline constexpr std::string_view boundary_prefix = "boundary/";
 std::vector<std::string> answered_within_boundary(std::span<const std::string> answered);
 
 // A policy within its boundary: what either refuses or asks about stands, and only what both open is open.
-Verdict stricter(Verdict mine, Verdict boundary);
+Verdict stricter(const Verdict& mine, Verdict boundary);
 
 }  // namespace sallyport

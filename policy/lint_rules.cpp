@@ -107,7 +107,33 @@ class Linter {
       return true;
     }
     warn_of_loopback(rule);
+    warn_of_own_names(rule);
+    warn_of_unseen_requests(rule);
     return false;
+  }
+  void warn_of_own_names(const Rule& rule) {
+    for (const Pattern& pattern : rule.targets.patterns()) {
+      if (pattern.name() == nullptr) continue;
+      const std::string_view name = pattern.name()->text();
+      if (name == "localhost" || name.ends_with(".localhost")) {
+        warn(rule, "names " + std::string(name) + ", which is the sandbox's own loopback and never gets here");
+      }
+      if (name == "sallyport.internal") {
+        warn(rule, "names sallyport.internal, which Sallyport answers itself whatever the rules say");
+      }
+    }
+  }
+  // Over https there is no request to look at.
+  void warn_of_unseen_requests(const Rule& rule) {
+    const bool https = rule.protocol == Protocol::any || rule.protocol == Protocol::tls;
+    const bool only_80 =
+        !rule.ports.empty() && std::all_of(rule.ports.begin(), rule.ports.end(),
+                                           [](const auto& range) { return range.first == 80 && range.last == 80; });
+    if (!rule.looks_at_requests() || !https || only_80) return;
+    const std::string unseen = "over https the request is not seen, so ";
+    warn(rule, "has methods or paths; " + unseen +
+                   (rule.action == Action::allow ? "it allows none of it" : "it holds there for every request") +
+                   ": write protocol: http where plain http is meant, else leave methods and paths out");
   }
   void warn_of_loopback(const Rule& rule) {
     if (rule.action == Action::deny) return;

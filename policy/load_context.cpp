@@ -31,7 +31,9 @@ bool LoadContext::check_keys(const YamlNode& map, const std::string& what, const
       hint = "; its keys are";
       for (const std::string_view name : known) hint.append(" ").append(name);
     }
-    error(key, what + " has no key \"" + key.scalar + "\"" + hint);
+    std::string text = what;
+    text.append(" has no key \"").append(key.scalar).append("\"").append(hint);
+    error(key, text);
   }
   return true;
 }

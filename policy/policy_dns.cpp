@@ -116,7 +116,7 @@ Verdict Policy::decide_dns(std::string_view agent, const HostName& name, std::st
   Verdict boundary =
       sallyport::decide_alone(Role::boundary, impl_->boundary->impl(), agent, Asked{host, type, now, within});
   if (boundary.action == Action::ask) boundary.rule_key.insert(0, boundary_prefix);
-  return stricter(std::move(mine), std::move(boundary));
+  return stricter(mine, std::move(boundary));
 }
 
 }  // namespace sallyport

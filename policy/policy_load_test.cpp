@@ -197,6 +197,24 @@ TEST(Lint, WarnsOfRulesThatNeverDecide) {
   EXPECT_EQ(warnings_of("  - allow: a.test\n  - {allow: a.test, ports: [22]}\n  - {deny: a.test, ports: [25]}\n"), "");
 }
 
+TEST(Lint, WarnsOfAMethodThatNobodyKnows) {
+  EXPECT_THAT(warnings_of("  - {allow: a.test, protocol: http, methods: [GTE]}\n"),
+              HasSubstr("\"GTE\" is no method that is known here, did you mean \"GET\"?"));
+  EXPECT_EQ(warnings_of("  - {allow: a.test, protocol: http, methods: [GET, PROPFIND, read-only]}\n"), "");
+}
+
+TEST(Lint, WarnsOfMethodsAndPathsThatHttpsHides) {
+  EXPECT_THAT(warnings_of("  - {allow: a.test, methods: [GET]}\n"), HasSubstr("it allows none of it"));
+  EXPECT_THAT(warnings_of("  - {ask: a.test, paths: [\"/x\"]}\n"), HasSubstr("it holds there for every request"));
+  EXPECT_EQ(warnings_of("  - {allow: a.test, methods: [GET], protocol: http}\n"), "");
+  EXPECT_EQ(warnings_of("  - {allow: a.test, methods: [GET], ports: [80]}\n"), "");
+}
+
+TEST(Lint, WarnsOfNamesThatNeverGetHere) {
+  EXPECT_THAT(warnings_of("  - allow: localhost\n"), HasSubstr("names localhost, which is the sandbox's own loopback"));
+  EXPECT_THAT(warnings_of("  - allow: sallyport.internal\n"), HasSubstr("which Sallyport answers itself"));
+}
+
 TEST(Explain, TellsWhoWonAndWhatCameClose) {
   const auto policy = policy_of("rules:\n  - allow: a.test\n  - {allow: a.test, ports: [22]}\n  - deny: \"**.test\"\n");
   const auto target = parse_target("https://a.test/x");

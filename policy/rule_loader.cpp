@@ -143,10 +143,25 @@ class RuleLoader {
     const bool upper =
         std::all_of(method->begin(), method->end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
     if (upper) {
+      warn_of_unknown_method(node, *method);
       rule_.methods.push_back(*method);
     } else {
       context_.error(node, "methods are written in capitals, such as GET or POST; or read-only");
     }
+  }
+
+  // Any method is good, but one that nobody knows is a typo more often than not.
+  void warn_of_unknown_method(const YamlNode& node, const std::string& method) {
+    static const std::vector<std::string_view> known{
+        "GET",  "HEAD", "POST", "PUT",    "PATCH",  "DELETE", "OPTIONS", "CONNECT",    "TRACE", "QUERY", "PROPFIND",
+        "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "MKCOL",   "MKCALENDAR", "ACL",   "PURGE", "PROPPATCH"};
+    if (std::find(known.begin(), known.end(), method) != known.end()) return;
+    std::string hint = LoadContext::did_you_mean(method, known);
+    const auto swapped = std::find_if(known.begin(), known.end(), [&method](std::string_view name) {
+      return std::is_permutation(name.begin(), name.end(), method.begin(), method.end());
+    });
+    if (swapped != known.end()) hint = LoadContext::did_you_mean(*swapped, {*swapped});
+    context_.warn(node, "\"" + method + "\" is no method that is known here" + hint);
   }
 
   void load_paths(const YamlNode& node) {

@@ -126,6 +126,21 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<Level> levels_;
 };
 
+// The line that is indented with a tab, among the one where the syntax broke and the one before; 0: neither.
+int line_with_tab(std::string_view text, int broken) {
+  int line = 1;
+  int found = 0;
+  while (!text.empty() && line <= broken) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::size_t ink = std::min(text.substr(0, end).find_first_not_of(" \t\r"), end);
+    const bool tab = ink != end && text.substr(0, ink).find('\t') != std::string_view::npos;
+    if (tab && line + 1 >= broken && found == 0) found = line;
+    text.remove_prefix(std::min(end + 1, text.size()));
+    ++line;
+  }
+  return found;
+}
+
 Outcome<YamlNode> parse_documents(std::string_view text, const std::string& file) {
   std::istringstream stream{std::string(text)};
   YAML::Parser parser(stream);
@@ -168,6 +183,9 @@ Outcome<YamlNode> parse_yaml(std::string_view text, const std::string& file) {
   } catch (const Refused& refused) {
     return Complaint{place(file, refused.line, refused.column) + refused.text};
   } catch (const YAML::Exception& error) {  // yaml-cpp reports bad syntax this way only
+    if (const int tab = line_with_tab(text, error.mark.line + 1)) {
+      return Complaint{place(file, tab, 1) + "indented with a tab: indent with spaces, not tabs"};
+    }
     return Complaint{place(file, error.mark.line + 1, error.mark.column + 1) + "not YAML: " + error.msg};
   }
 }

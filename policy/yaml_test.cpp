@@ -46,6 +46,14 @@ TEST(Yaml, SaysWhereTheSyntaxBreaks) {
   EXPECT_NE(complaint(std::string_view("a: \0", 4)).find("NUL"), std::string::npos);
 }
 
+TEST(Yaml, ATabThatIndentsIsNamed) {
+  for (const char* text : {"a:\n\tb: 1\n", "a:\n  b: 1\n\tc: 2\n", "a:\n\t- b\n", "a:\n  - b\n\t- c\n"}) {
+    EXPECT_NE(complaint(text).find(":1: indented with a tab: indent with spaces, not tabs"), std::string::npos)
+        << complaint(text);
+  }
+  EXPECT_EQ(complaint("a:\tb\n"), "fine");
+}
+
 TEST(Yaml, AnEmptyTextIsNull) {
   EXPECT_EQ(parse_yaml("# nothing\n", "f")->kind, YamlNode::Kind::null);
 }

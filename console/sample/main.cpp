@@ -39,9 +39,9 @@ int main(int count, char** arguments) {
     std::cerr << loaded.error().front().text << '\n';
     return 1;
   }
-  const auto policy = *loaded;
+  const std::shared_ptr<const Policy>& policy = *loaded;
   const auto started = WallClock::now() - std::chrono::hours(30);
-  Backend backend{approvals, *audit, limits, [policy] { return policy; }, folder + "/policy.yaml"};
+  Backend backend{approvals, *audit, limits, [&policy] { return policy; }, folder + "/policy.yaml"};
   backend.connections = [](std::size_t) { return sample_connections(); };
   backend.agents = sample_agents;
   backend.status = [started] {
