@@ -93,11 +93,13 @@ int decide_group(const AdminClient& client, const Options& options, json::object
   body["domain"] = options.group[1];
   const auto reply = client.post("/v1/approvals/groups", body);
   if (!reply) return failed(reply.error());
+  const Complaint none{"nothing of ", options.group[0] == "any" ? "any agent" : in_quotes(options.group[0], 64),
+                       " waits under ", in_quotes(options.group[1], 256), ": see `sallyport approvals list`"};
+  if (reply->status == 404) return failed(none);
   if (!reply->good()) return failed({reply->problem()});
   const auto answer = reply->object();
   const auto* decided = answer.if_contains("decided");
-  if (!decided || !decided->is_array() || decided->get_array().empty())
-    return failed({"no question of this agent under this domain waits: see `sallyport approvals list`"});
+  if (!decided || !decided->is_array() || decided->get_array().empty()) return failed(none);
   for (const auto& each : decided->get_array()) tell(each.as_object());
   return 0;
 }
@@ -164,11 +166,11 @@ int revoke(const Options& options) {
 }
 
 std::string checked_ttl(const std::string& text) {
-  return parse_duration(text) ? std::string() : "--ttl: write it as 30m, 8h or 7d";
+  return parse_duration(text) ? std::string() : "write it as 30m, 8h or 7d";
 }
 
 std::string checked_upload(const std::string& text) {
-  return parse_bytes(text) ? std::string() : "--upload: write it as 64KiB or 10MiB";
+  return parse_bytes(text) ? std::string() : "write it as 64KiB or 10MiB";
 }
 
 void add_decision(CLI::App& approvals, const char* name, const char* what, const char* decision, int& exit_status) {
@@ -185,7 +187,7 @@ void add_decision(CLI::App& approvals, const char* name, const char* what, const
       ->check(CLI::IsMember({"host", "subdomains"}));
   command->add_option("--ttl", options->ttl, "how long it holds, such as 30m; else approvals.grant of sallyport.yaml")
       ->check(checked_ttl);
-  command->add_option("--uses", options->uses, "for so many connections or requests")->check(CLI::PositiveNumber);
+  command->add_option("--uses", options->uses, "for so many connections or requests")->check(checked_count);
   command->add_option("--upload", options->upload, "bytes that may be sent, such as 10MiB")->check(checked_upload);
   command->add_option("--note", options->note, "why; it is recorded, and a refused client is told");
   command->callback([options, decision, &exit_status] { exit_status = decide(*options, decision); });
@@ -194,10 +196,10 @@ void add_decision(CLI::App& approvals, const char* name, const char* what, const
 }  // namespace
 
 void add_approvals_decisions(CLI::App& approvals, int& exit_status) {
-  add_decision(approvals, "approve", "let what waits through, and remember it", "approve", exit_status);
-  add_decision(approvals, "deny", "refuse what waits, and remember it", "deny", exit_status);
+  add_decision(approvals, "approve", "Let what waits through, and remember it", "approve", exit_status);
+  add_decision(approvals, "deny", "Refuse what waits, and remember it", "deny", exit_status);
   auto options = std::make_shared<Options>();
-  CLI::App* command = approvals.add_subcommand("revoke", "take grants back; what is open on them is closed");
+  CLI::App* command = approvals.add_subcommand("revoke", "Take grants back; what is open on them is closed");
   add_admin_place(*command, options->place);
   command->add_option("ID", options->ids, "as `grants` shows them; the beginning of one is enough")->required();
   command->callback([options, &exit_status] { exit_status = revoke(*options); });

@@ -141,7 +141,7 @@ void add_common(CLI::App& command, Options& options) {
 
 void add_approvals_listings(CLI::App& approvals, int& exit_status) {
   auto listing = std::make_shared<Options>();
-  CLI::App* command = approvals.add_subcommand("list", "the questions that wait for an answer, oldest first");
+  CLI::App* command = approvals.add_subcommand("list", "The questions that wait for an answer, oldest first");
   add_common(*command, *listing);
   command->add_option("--state", listing->state, "pending, approved, denied, expired or all")
       ->check(CLI::IsMember({"pending", "approved", "denied", "expired", "all"}))
@@ -150,7 +150,7 @@ void add_approvals_listings(CLI::App& approvals, int& exit_status) {
   command->callback([listing, &exit_status] { exit_status = list(*listing); });
 
   auto granted = std::make_shared<Options>();
-  command = approvals.add_subcommand("grants", "the answers in force, newest first");
+  command = approvals.add_subcommand("grants", "The answers in force, newest first");
   add_common(*command, *granted);
   command->add_flag("--ended", granted->ended, "also those that have ended");
   command->add_flag("--as-policy", granted->as_policy, "the rules that would replace them, for policy.yaml");

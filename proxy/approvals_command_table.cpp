@@ -28,6 +28,7 @@ std::size_t places_of_one(std::string_view character) {
 
 std::vector<std::size_t> natural_widths(const std::vector<Column>& columns, const std::vector<TableRow>& rows) {
   std::vector<std::size_t> widths;
+  widths.reserve(columns.size());
   for (const Column& column : columns) widths.push_back(places_of(column.heading));
   for (const TableRow& row : rows) {
     for (std::size_t at = 0; at < widths.size(); ++at) widths[at] = std::max(widths[at], places_of(row.cells[at]));
@@ -104,6 +105,7 @@ std::string table_text(const std::vector<Column>& columns, const std::vector<Tab
   auto widths = natural_widths(columns, rows);
   if (width) shrink(widths, columns, *width);
   std::vector<std::string> headings;
+  headings.reserve(columns.size());
   for (const Column& column : columns) headings.push_back(column.heading);
   std::string text = line_of(headings, widths);
   for (const TableRow& row : rows) {

@@ -127,6 +127,12 @@ std::string counted(std::uint64_t number, const char* noun) {
   return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
 }
 
+std::string checked_count(const std::string& text) {
+  const bool number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const bool good = number && text.size() < 19 && text.find_first_not_of('0') != std::string::npos;
+  return good ? std::string() : "write a whole number from 1";
+}
+
 std::size_t id_length(const boost::json::array& list) {
   std::size_t length = least_id;
   std::set<std::string> ids;
@@ -156,7 +162,8 @@ Outcome<boost::json::object> find_by_id(const boost::json::array& list, std::str
   if (several) return Complaint{name, " begins more than one id: write more of it"};
   if (found) return *found;
   const std::string nearest = nearest_id(list, written);
-  return Complaint{"there is no ", noun, " ", name, nearest.empty() ? "" : ": did you mean ", nearest, "?"};
+  if (nearest.empty()) return Complaint{"there is no ", noun, " ", name};
+  return Complaint{"there is no ", noun, " ", name, ": did you mean ", nearest, "?"};
 }
 
 }  // namespace sallyport

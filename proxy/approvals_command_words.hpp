@@ -31,6 +31,9 @@ std::string left_words(std::string_view time);
 // "1 connection", "3 connections"
 std::string counted(std::uint64_t number, const char* noun);
 
+// What is wrong with a count that was written as an option's value; empty: nothing.
+std::string checked_count(const std::string& text);
+
 const boost::json::object& object_in(const boost::json::object& object, std::string_view key);
 
 // How many characters tell these ids apart; at least 9.

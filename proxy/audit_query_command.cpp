@@ -1,5 +1,6 @@
 #include "proxy/audit_query_command.hpp"
 
+#include "proxy/approvals_command_words.hpp"
 #include "proxy/audit_source.hpp"
 #include "telemetry/log_reader.hpp"
 #include "telemetry/record_text.hpp"
@@ -85,7 +86,7 @@ class Concern {
       if (!record.approval.empty() && approvals_.size() < most_approvals) approvals_.insert(record.approval);
       return true;
     }
-    if (record.kind == RecordKind::api) return approvals_.count(record.approval) != 0;
+    if (record.kind == RecordKind::api) return approvals_.contains(record.approval);
     const bool ours = record.kind == RecordKind::lifecycle || record.kind == RecordKind::policy;
     return correlation_.empty() && ours && record.agent.empty();
   }
@@ -129,7 +130,7 @@ void add_query_command(CLI::App& audit, int& exit_status) {
   add_source(*command, options->source);
   add_filters(*command, options->words);
   add_times(*command, options->words);
-  command->add_option("--limit", options->limit, "only the newest so many")->check(CLI::PositiveNumber);
+  command->add_option("--limit", options->limit, "only the newest so many")->check(checked_count);
   command->add_flag("--json", options->json, "the records themselves, a line each");
   command->footer(
       "Example: sallyport audit query /var/log/sallyport --agent release-bot --verdict deny --since \"2h ago\"\n"
@@ -141,8 +142,9 @@ void add_timeline_command(CLI::App& audit, int& exit_status) {
   auto options = std::make_shared<Options>();
   auto* command = audit.add_subcommand("timeline", "Tell in words what happened, in its order");
   add_source(*command, options->source);
-  command->add_option("--agent", options->words.agent, "whose day to tell");
-  command->add_option("--correlation", options->correlation, "the id that a connection and all about it share");
+  command->add_option("--agent", options->words.agent, "whose day to tell; this or --correlation must be there");
+  command->add_option("--correlation", options->correlation,
+                      "instead: the id that a connection and all about it share");
   add_times(*command, options->words);
   command->add_flag("--json", options->json, "the records themselves, a line each");
   command->footer("Example: sallyport audit timeline -c sallyport.yaml --agent release-bot --since 2026-06-01");

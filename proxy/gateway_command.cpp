@@ -96,19 +96,19 @@ void add_plan_options(CLI::App& command, Options& options) {
 
 void add_gateway_command(CLI::App& application, int& exit_status) {
   auto options = std::make_shared<Options>();
-  CLI::App* gateway = application.add_subcommand("gateway", "the nftables rules for a router or a host bridge");
+  CLI::App* gateway = application.add_subcommand("gateway", "The nftables rules for a router or a host bridge");
   gateway->require_subcommand(1);
 
-  CLI::App* printing = gateway->add_subcommand("print", "show the rules (for nft -f), or the boot unit");
+  CLI::App* printing = gateway->add_subcommand("print", "Show the rules (for nft -f), or the boot unit");
   add_plan_options(*printing, *options);
   printing->add_flag("--unit", options->unit, "a systemd unit that closes the interfaces before the network is up");
   printing->callback([options, &exit_status] { exit_status = print(*options); });
 
-  CLI::App* applying = gateway->add_subcommand("apply", "put the rules in force; they stay while no daemon runs");
+  CLI::App* applying = gateway->add_subcommand("apply", "Put the rules in force; they stay while no daemon runs");
   add_plan_options(*applying, *options);
   applying->callback([options, &exit_status] { exit_status = apply(*options); });
 
-  CLI::App* removing = gateway->add_subcommand("remove", "take the rules away: the interfaces are open again");
+  CLI::App* removing = gateway->add_subcommand("remove", "Take the rules away: the interfaces are open again");
   // Accepted so that a command line of apply can be edited into this one; there is one table for all interfaces.
   std::vector<std::string>& ignored = options->interfaces;
   removing->add_option("--interface", ignored, "has no effect: all interfaces are opened")->type_name("IF");

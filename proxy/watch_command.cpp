@@ -66,11 +66,21 @@ class PlainWatch {
     const std::string id = text_in(approval, "id");
     if (!known_.insert(id).second) return;
     const std::string said = agent_words(approval);
-    line("asked: " + shown(id) + ": " + shown(text_in(approval, "agent")) + " to " + destination_words(approval) +
-         ", asked by " + rule_words(approval) + (said.empty() ? "" : "; the agent says: " + said));
+    // It may have waited since long before this watch began.
+    line(moment_in(approval, "first_seen"), "asked: " + shown(id) + ": " + shown(text_in(approval, "agent")) + " to " +
+                                                destination_words(approval) + ", asked by " + rule_words(approval) +
+                                                (said.empty() ? "" : "; the agent says: " + said));
   }
 
-  static void line(const std::string& words) { std::cout << time_text(WallClock::now()) << "  " << words << std::endl; }
+  static WallClock::time_point moment_in(const json::object& object, std::string_view key) {
+    const auto now = WallClock::now();
+    const auto moment = parse_moment(text_in(object, key), now, Edge::begin);
+    return moment ? *moment : now;
+  }
+  static void line(const std::string& words) { line(WallClock::now(), words); }
+  static void line(WallClock::time_point at, const std::string& words) {
+    std::cout << time_text(at) << "  " << words << std::endl;
+  }
 
   std::set<std::string> known_;
 };
@@ -169,7 +179,7 @@ int watch(const Options& options) {
 
 void add_watch_command(CLI::App& approvals, int& exit_status) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = approvals.add_subcommand("watch", "a live view where one key decides");
+  CLI::App* command = approvals.add_subcommand("watch", "A live view where one key decides");
   add_admin_place(*command, options->place);
   command->add_flag("--newest-first", options->newest_first, "else the oldest question is at the top");
   command->footer("Without a terminal it prints a line for each event.");

@@ -7,7 +7,7 @@
 namespace sallyport {
 namespace {
 
-constexpr std::size_t time_width = 20, sequence_width = 8, agent_width = 14, what_width = 9, destination_width = 34;
+constexpr std::size_t time_width = 20, sequence_width = 8, agent_width = 14, what_width = 17, destination_width = 34;
 
 void put(std::string& line, std::string text, std::size_t width) {
   if (text.size() < width) text.append(width - text.size(), ' ');
@@ -60,7 +60,7 @@ std::string request(const LogRecord& record) {
   std::string out = agent_of(record) + program_of(record);
   out += record.verdict && *record.verdict != Action::allow ? " was refused " : " asked ";
   out += shown(record.method, 32) + " of " + shown(record.scheme, 16) + "://" + destination_text(record);
-  out += " path " + in_quotes(record.path, 512) + said_by(record);
+  out += ", path " + in_quotes(record.path, 512) + said_by(record);
   if (record.status != 0) out += ", answered " + std::to_string(record.status);
   return out + why(record.detail);
 }
@@ -143,7 +143,7 @@ std::string outcome_text(const LogRecord& record) {
   if (record.kind >= RecordKind::lifecycle) out = shown(record.actor.empty() ? record.event : record.actor, 64);
   if (record.kind < RecordKind::lifecycle) out += said_by(record);
   out += times(record.count);
-  if (record.kind == RecordKind::request) out += " path " + in_quotes(record.path, 128);
+  if (record.kind == RecordKind::request) out += ", path " + in_quotes(record.path, 128);
   if (record.status != 0) out += ", answered " + std::to_string(record.status);
   if (record.kind == RecordKind::lookup) out += ", answered " + shown(record.rcode, 16);
   if (record.traffic.in != 0 || record.traffic.out != 0) out += ", " + bytes_of(record.traffic);

@@ -106,7 +106,10 @@ def test_a_group_is_decided_in_one_act(explicit, reviewer, command):
     assert got.returncode == 0 and len(got.stdout.splitlines()) == 3
     for client in clients:
         assert json.loads(client.communicate(timeout=15)[0])["status"] == 403
-    assert command("deny", "--group", "default", "flood.test").returncode == 1
+    again = command("deny", "--group", "default", "flood.test")
+    assert again.returncode == 1 and 'nothing of "default" waits under "flood.test"' in again.stderr
+    unknown = command("approve", "ap_zzzz").stderr
+    assert unknown.strip().endswith('there is no approval "ap_zzzz"')
 
 
 def test_grants_become_rules_that_the_policy_reader_takes(explicit, reviewer, command, daemon, tmp_path):
@@ -309,6 +312,17 @@ def test_watch_without_a_terminal_prints_a_line_for_each_event(daemon, explicit,
     assert " asked: ap_" in process.stdout.readline()
     reviewer.approve(reviewer.wait(host="unknown.test"), scope="once")
     assert "approved: default to unknown.test:80 (this host, once" in process.stdout.readline()
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def test_watch_without_a_terminal_says_since_when_a_question_waits(daemon, explicit, reviewer):
+    asking(explicit, "unknown.test")
+    asked = reviewer.wait(host="unknown.test")["first_seen"][:19]
+    wait_until(lambda: time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) > asked, "a later second")
+    process = daemon.world.gateway.start([program(), "approvals", "watch", "-c", daemon.config_file], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith(asked)
     process.terminate()
     process.wait(timeout=10)
 
