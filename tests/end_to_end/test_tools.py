@@ -3,6 +3,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import subprocess
 
 import pytest
@@ -75,8 +76,9 @@ def log(tmp_path):
     return made
 
 
-def run(*words, status=0):
-    done = subprocess.run([program(), *map(str, words)], capture_output=True, text=True, timeout=60, check=False)
+def run(*words, status=0, user=None):
+    done = subprocess.run([program(), *map(str, words)], capture_output=True, text=True, timeout=60, check=False,
+                          user=user)
     assert done.returncode == status, f"status {done.returncode}: {done.stdout}{done.stderr}"
     # Nothing that any record holds may reach a terminal as it is.
     assert all(char == "\n" or 32 <= ord(char) < 127 for char in done.stdout + done.stderr)
@@ -177,6 +179,34 @@ def test_a_report_is_an_object_too(log):
     assert {one["host"] for one in bot["destinations"]} == {"registry.npmjs.org", "api.example.com", "pastebin.com"}
 
 
+def test_without_a_record_there_is_nothing_to_verify(tmp_path):
+    empty, foreign = tmp_path / "empty.jsonl", tmp_path / "foreign.jsonl"
+    empty.write_text("")
+    foreign.write_text('{"a":1}\n')
+    for file in (empty, foreign):
+        assert "NOTHING TO VERIFY" in run("audit", "verify", file, status=1).stdout
+        assert json.loads(run("audit", "verify", "--json", file, status=1).stdout)["whole"] is False
+        assert "NOTHING TO VERIFY" in run("audit", "report", file, status=1).stdout
+
+
+def test_a_wrong_key_file_is_wrong_usage_and_no_verdict(log, tmp_path):
+    key = tmp_path / "key.pub"
+    key.write_text("print('hello')\n")
+    for command in ("verify", "report"):
+        told = run("audit", command, log.path, "--key", key, status=2)
+        assert "is not an Ed25519 public key" in told.stderr and told.stdout == ""
+
+
+def test_a_log_that_may_not_be_read_is_not_called_absent(log):
+    log.path.parent.chmod(0)
+    try:
+        # Root may read everything, so somebody else tries.
+        told = run("audit", "verify", log.path, status=2, user=65534 if os.geteuid() == 0 else None).stderr
+    finally:
+        log.path.parent.chmod(0o700)
+    assert "can't be read: Permission denied" in told and "is not there" not in told
+
+
 def test_an_exported_part_verifies_by_itself(log, tmp_path):
     part = tmp_path / "part.jsonl"
     said = run("audit", "export", log.path, "--since", "2026-05-28T20:26:43Z", "--until", "2026-05-28T20:26:47Z",
@@ -212,9 +242,20 @@ def test_replay_lists_what_would_be_answered_otherwise(log, tmp_path):
     assert "0 otherwise" in run("policy", "replay", good, log.path).stdout
     bad = policy_file(tmp_path, "rules: [{ deny: registry.npmjs.org }]\ndefault: allow\n", "bad.yaml")
     told = run("policy", "replay", bad, log.path, status=1).stdout
-    assert "! bot  registry.npmjs.org:443  allow -> deny, 1 times" in told
+    assert "! bot  registry.npmjs.org:443  allow -> deny, once" in told
     report = json.loads(run("policy", "replay", "--json", bad, log.path, status=1).stdout)
     assert report["now_refused"] == 1
+
+
+def test_explain_ignores_a_method_that_the_daemon_would_not_see(tmp_path):
+    policy = policy_file(tmp_path, "default: deny\nrules: [{ allow: m.example, methods: [GET] }]\n")
+    unseen = run("policy", "explain", policy, "https://m.example/", "--method", "GET").stdout
+    assert unseen.startswith("deny") and "--method is ignored: the request inside https is not seen" in unseen
+    told = json.loads(run("policy", "explain", "--json", policy, "https://m.example/", "--method", "GET").stdout)
+    assert told["verdict"] == "deny" and "not seen" in told["note"]
+    seen = run("policy", "explain", policy, "http://m.example/", "--method", "GET").stdout
+    assert seen.startswith("allow") and "note:" not in seen
+    assert run("policy", "explain", policy, "http://m.example/", "--method", "PUT").stdout.startswith("deny")
 
 
 def test_diff_shows_what_widens_first(tmp_path):
@@ -238,6 +279,27 @@ def test_learn_writes_a_policy_that_check_takes_and_replay_agrees_with(log, tmp_
     assert "allow" in run("policy", "explain", learned, "https://api.example.com", "--agent", "bot").stdout
     assert "is there already" in run("policy", "learn", log.path, "-o", learned, status=2).stderr
     assert run("policy", "learn", log.path).stdout == text
+
+
+@pytest.mark.parametrize("words, told", [
+    (["statsu"], ['"statsu" is no command of `sallyport`, did you mean "status"?', "See `sallyport --help`"]),
+    (["bogus", "--help"], ['"bogus" is no command of `sallyport`', "See `sallyport --help`"]),
+    (["approvals", "lst"], ['did you mean "list"?', "See `sallyport approvals --help`"]),
+    (["audit"], ["verify", "query", "See `sallyport audit --help`"]),
+    (["audit", "query", "--nonsense"], ["--nonsense", "See `sallyport audit query --help`"]),
+    (["audit", "query", "--limit", "0"], ["--limit: write a whole number from 1"]),
+    (["approvals", "approve", "ap_1", "--uses", "0"], ["--uses: write a whole number from 1"]),
+    (["approvals", "approve", "ap_1", "--ttl", "8x"], ["--ttl: write it as 30m, 8h or 7d"]),
+])
+def test_wrong_usage_names_the_word_and_the_help_that_lists_better_ones(words, told):
+    said = run(*words, status=2)
+    assert said.stdout == "" and all(one in said.stderr for one in told), said.stderr
+    assert said.stderr.count("--ttl") <= 1 and len(said.stderr) < 400
+
+
+def test_help_is_a_word_too():
+    assert run("help").stdout == run("--help").stdout
+    assert "watch" in run("help", "approvals").stdout
 
 
 @pytest.mark.parametrize("words", [["audit", one] for one in ("query", "timeline", "report", "export", "verify")] +
