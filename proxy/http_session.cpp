@@ -353,7 +353,7 @@ class HttpSession {
     if (is_flood()) {
       record_->forget();  // it is counted, and told of in one collective record
       end_upstream(ClosedBy::client);
-      reset(session_.client.socket);
+      co_await say_goodbye(session_);
       co_return After::close;
     }
     const bool clean = leaves_clean(head);

@@ -1,7 +1,6 @@
 """What a hijacked agent tried, and got: each test says what should hold instead."""
 import base64
 import contextlib
-import functools
 import hashlib
 import json
 import socket
@@ -54,9 +53,6 @@ def forget(world):
     world.internet.forget()
 
 
-found = functools.partial(pytest.mark.xfail, strict=True)
-
-
 def read_answer(stream):
     """Head and body of one answer; an empty head at the end of the stream."""
     reader = stream.makefile("rb")
@@ -101,7 +97,6 @@ def reload(daemon, policy):
 
 # --- an answer to one question, used for another
 
-@found(reason="HttpSession gives what was answered for a bare address to the first name that Host says")
 def test_a_grant_for_an_address_is_none_for_the_name_that_is_said_later(daemon, steered, world):
     reviewer = Reviewer(daemon)
     with steered.connect("93.184.216.12", 8080) as stream:
@@ -129,7 +124,6 @@ def granted_path(start, agent, policy):
 PATHS = ["/safe/..%2fadmin/x", "/safe/%2e%2e/admin/x", "/safe/../admin/x", "/safe/..;/admin/x", "/safe/..\\admin/x"]
 
 
-@found(reason="add_question takes the first pattern that catches any reading, so a grant for it answers the others")
 @pytest.mark.parametrize("path", PATHS)
 def test_a_grant_for_one_path_is_none_for_what_may_be_read_as_another(start, explicit, path):
     policy = "  - allow: four.test\n  - ask: four.test\n    paths: ['/safe/**', '/admin/**']\n"
@@ -137,7 +131,6 @@ def test_a_grant_for_one_path_is_none_for_what_may_be_read_as_another(start, exp
         assert status(stream, get("four.test", path)) != 200
 
 
-@found(reason="an answered ask lets through every path that one of its readings puts under the pattern")
 @pytest.mark.parametrize("path", PATHS)
 def test_a_grant_for_a_path_opens_nothing_outside_it(start, explicit, path):
     with granted_path(start, explicit, "  - ask: four.test\n    paths: ['/safe/**']\n") as stream:
@@ -146,7 +139,6 @@ def test_a_grant_for_a_path_opens_nothing_outside_it(start, explicit, path):
 
 # --- Sallyport's own listeners, and private ground
 
-@found(reason="check_addresses asks never() about the mapped address and dials the unmapped one")
 @pytest.mark.parametrize("port", [3128, 9180])
 def test_no_name_that_is_mapped_to_an_own_address_reaches_an_own_listener(start, explicit, port):
     start(policy="version: 1\ndefault: deny\nrules:\n  - { allow: own-mapped.test, ports: [3128, 9180] }\n",
@@ -154,7 +146,6 @@ def test_no_name_that_is_mapped_to_an_own_address_reaches_an_own_listener(start,
     assert status_of_new(explicit, get(f"own-mapped.test:{port}")) == 403
 
 
-@found(reason="reach() takes the connection that is there without asking the guard about this request's rule")
 def test_a_request_that_may_not_go_to_private_ground_does_not_ride_on_one_that_may(start, explicit, world):
     world.outside.ip("addr", "add", "10.9.9.9/32", "dev", "wan0")
     world.gateway.ip("route", "add", "10.9.9.9/32", "dev", "outside0")
@@ -172,7 +163,6 @@ def test_a_request_that_may_not_go_to_private_ground_does_not_ride_on_one_that_m
 
 # --- what is counted
 
-@found(reason="exchange() sends the head without counting it")
 def test_an_upload_limit_counts_request_heads(daemon, explicit, world):
     with explicit.proxy() as stream, contextlib.suppress(OSError):
         for _ in range(6):
@@ -181,7 +171,6 @@ def test_an_upload_limit_counts_request_heads(daemon, explicit, world):
     assert sum(len(seen["headers"].get("X-Data", "")) for seen in world.internet.requests) <= 10 << 10
 
 
-@found(reason="consent_.used() is told of bodies alone, so a grant's upload is never used up by heads")
 def test_a_granted_upload_counts_request_heads(daemon, explicit, world):
     reviewer = Reviewer(daemon)
     request = get("unknown.test", extra=f"X-Data: {'d' * 8000}\r\n")
@@ -195,7 +184,6 @@ def test_a_granted_upload_counts_request_heads(daemon, explicit, world):
     assert len(world.internet.requests) <= 1
 
 
-@found(reason="exchange() sends the head without counting it")
 def test_the_log_counts_request_heads(daemon, explicit):
     since = daemon.mark()
     assert status_of_new(explicit, get("allowed.test", extra=f"X-Data: {'d' * 8000}\r\n")) == 200
@@ -215,7 +203,6 @@ def echoed(stream):
     return got.count(b"e" * 100) * 100
 
 
-@found(reason="switch_protocols gives the relay the whole limit again")
 def test_an_upload_limit_counts_on_after_a_protocol_switch(daemon, explicit):
     with explicit.proxy() as stream:
         assert status(stream, post("limited.test", b"d" * 9000)) == 200
@@ -226,14 +213,12 @@ def test_an_upload_limit_counts_on_after_a_protocol_switch(daemon, explicit):
         assert 9000 + echoed(stream) <= 10 << 10
 
 
-@found(reason="switch_protocols writes what came behind the request without a look at the limit")
 def test_an_upload_limit_counts_what_came_right_behind_an_upgrade(daemon, explicit):
     with explicit.proxy() as stream:
         stream.sendall(UPGRADE + b"e" * 50_000)
         assert echoed(stream) <= 10 << 10
 
 
-@found(reason="judged_upload gives the pump the whole limit again")
 def test_an_upload_limit_is_one_limit_where_the_server_speaks_first(daemon, explicit, world):
     heard = []
 
@@ -256,7 +241,6 @@ def test_an_upload_limit_is_one_limit_where_the_server_speaks_first(daemon, expl
     assert sum(heard) <= 10 << 10
 
 
-@found(reason="the rule that allows what Host says is asked for its verdict, and not for its limits")
 def test_a_host_named_inside_a_connection_keeps_its_rules_limits(daemon, explicit, world):
     with explicit.proxy() as stream, contextlib.suppress(OSError):
         connect(stream, "allowed.test:80")
@@ -265,7 +249,6 @@ def test_a_host_named_inside_a_connection_keeps_its_rules_limits(daemon, explici
     assert sum(seen["body"] for seen in world.internet.requests) <= 10 << 10
 
 
-@found(reason="names that Host or SNI say under a wildcard are not charged")
 def test_names_under_a_wildcard_are_counted_where_host_says_them(daemon, explicit, world):
     with explicit.proxy() as stream:
         connect(stream, "a.many.test:80")
@@ -277,7 +260,6 @@ def test_names_under_a_wildcard_are_counted_where_host_says_them(daemon, explici
 
 # --- a name that comes after the dial to a bare address
 
-@found(reason="approve() renames the attempt though the address is already dialled")
 def test_a_name_that_comes_late_does_not_lend_its_rule_to_the_address(daemon, steered):
     since = daemon.mark()
     with steered.connect("93.184.216.31", 7) as stream:
@@ -292,7 +274,6 @@ def test_a_name_that_comes_late_does_not_lend_its_rule_to_the_address(daemon, st
     assert "allowed.test" not in json.dumps([event["dst_endpoint"] for event in daemon.events(since)])
 
 
-@found(reason="begin_record keeps the record of the address, whatever is reached instead")
 def test_the_log_names_the_host_that_is_reached_in_place_of_an_address(daemon, steered, world):
     since = daemon.mark()
     with steered.connect("93.184.216.32", 8080) as stream:
@@ -304,7 +285,6 @@ def test_the_log_names_the_host_that_is_reached_in_place_of_an_address(daemon, s
 
 # --- the log
 
-@found(reason="no record has what Host said where it differs from what the connection is for")
 def test_the_log_names_another_host_that_a_request_named(daemon, explicit, world):
     since = daemon.mark()
     with explicit.proxy() as stream:
@@ -317,7 +297,6 @@ def test_the_log_names_another_host_that_a_request_named(daemon, explicit, world
 BOT = f"Proxy-Authorization: Basic {base64.b64encode(f'bot:{TOKEN}'.encode()).decode()}\r\n"
 
 
-@found(reason="an upstream connection, and its record, are kept when the next request names another agent")
 def test_each_request_is_logged_for_the_agent_that_made_it(daemon, explicit):
     since = daemon.mark()
     with explicit.proxy() as stream:
@@ -353,7 +332,6 @@ def test_records_of_dns_queries_are_bounded_by_the_agents_rate(daemon, steered):
 
 # --- a reload, and who somebody is
 
-@found(reason="know_agent reads the policy of when the connection was accepted, or last judged")
 def test_a_token_that_was_withdrawn_names_nobody_on_a_connection_that_is_open(daemon, explicit):
     with explicit.proxy() as stream:
         assert status(stream, get("allowed.test", extra=BOT)) == 200
@@ -362,7 +340,6 @@ def test_a_token_that_was_withdrawn_names_nobody_on_a_connection_that_is_open(da
         assert status(stream, get("allowed.test", extra=BOT)) in (0, 407)
 
 
-@found(reason="must_end asks for the agent of when the connection was accepted")
 def test_connections_end_where_a_reload_gives_their_address_to_another_agent(start, explicit):
     policy = POLICY + "agents:\n  one: { from: [SOURCE], rules: [{ allow: unknown.test }] }\n"
     daemon = start(policy=policy.replace("SOURCE", "10.77.0.2"))
@@ -377,7 +354,6 @@ def test_connections_end_where_a_reload_gives_their_address_to_another_agent(sta
                 assert status(each, what) != 200
 
 
-@found(reason="must_end judges the name, not the address that was reached by it")
 def test_a_reload_that_denies_an_address_ends_what_goes_there_by_name(start, explicit):
     daemon = start(policy=POLICY)
     with explicit.proxy() as stream:
@@ -390,7 +366,6 @@ def test_a_reload_that_denies_an_address_ends_what_goes_there_by_name(start, exp
 
 # --- places that are never given back
 
-@found(reason="refuse_request waits for ever to write to a client that does not read")
 def test_a_client_that_reads_no_refusal_loses_its_place(start, explicit, world):
     start(policy=POLICY, timeouts={"idle": "2s", "head": "2s"})
     with world.agent.inside():
