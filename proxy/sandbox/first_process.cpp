@@ -1,0 +1,151 @@
+#include "proxy/sandbox/first_process.hpp"
+
+#include "proxy/sandbox/confinement.hpp"
+#include "proxy/sandbox/inside_files.hpp"
+#include "proxy/sandbox/inside_network.hpp"
+
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <poll.h>
+#include <unistd.h>
+
+namespace sallyport {
+namespace {
+
+// As shells have it.
+constexpr int exit_not_found = 127, exit_not_executable = 126, exit_not_started = 125;
+
+class FirstProcess {
+ public:
+  FirstProcess(const SandboxPlan& plan, int channel) : plan_(plan), channel_(channel) {}
+
+  [[noreturn]] void run(const std::vector<std::string>& listening) {
+    // Whoever holds the other end may die before this is set; then the channel's end is what tells.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    close_others();
+    if (!told_to_go()) ::_exit(exit_not_started);
+    auto sockets = make_network();
+    if (!sockets) fail(sockets.error());
+    if (auto made = make_files(plan_, listening); !made) fail(made.error());
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (auto confined = confine(); !confined) fail(confined.error());
+    hand_over(*sockets);
+    { const SandboxSockets none = std::move(*sockets); }
+    block_child_signal();
+    if (!told_to_go()) ::_exit(exit_not_started);
+    start_command();
+    ::_exit(mind_command());
+  }
+
+ private:
+  // Whatever was open here, a connection above all, would be a way out.
+  void close_others() const {
+    const auto channel = static_cast<unsigned>(channel_);
+    if (channel > 3) ::syscall(SYS_close_range, 3U, channel - 1, 0U);
+    ::syscall(SYS_close_range, channel + 1, ~0U, 0U);
+  }
+
+  bool told_to_go() const {
+    char word = 0;
+    return ::recv(channel_, &word, 1, 0) == 1 && word == static_cast<char>(Word::go);
+  }
+
+  [[noreturn]] void fail(const Complaint& why) const {
+    const std::string text = static_cast<char>(Word::failed) + why.text.substr(0, 4000);
+    static_cast<void>(::send(channel_, text.data(), text.size(), MSG_NOSIGNAL));
+    ::_exit(exit_not_started);
+  }
+
+  void hand_over(const SandboxSockets& sockets) const {
+    std::vector<int> all;
+    for (std::size_t i = 0; i < sockets.transparent.size(); ++i) {
+      all.push_back(sockets.transparent[i].get());
+      all.push_back(sockets.dns[i].first.get());
+      all.push_back(sockets.dns[i].second.get());
+    }
+    char word = static_cast<char>(Word::sockets);
+    iovec part{&word, 1};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sandbox_sockets)> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * all.size());
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * all.size());
+    std::memcpy(CMSG_DATA(header), all.data(), sizeof(int) * all.size());
+    if (::sendmsg(channel_, &message, MSG_NOSIGNAL) < 0) ::_exit(exit_not_started);
+  }
+
+  void block_child_signal() {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &child, &before_);
+    children_ = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+
+  void start_command() {
+    command_ = ::fork();
+    if (command_ != 0) return;
+    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+    std::vector<char*> words, environment;
+    for (const auto& word : plan_.command) words.push_back(const_cast<char*>(word.c_str()));
+    for (const auto& variable : plan_.environment) environment.push_back(const_cast<char*>(variable.c_str()));
+    words.push_back(nullptr);
+    environment.push_back(nullptr);
+    environ = environment.data();  // where the program is looked for, too
+    ::execvp(words[0], words.data());
+    const int error = errno;
+    std::fprintf(stderr, "sallyport: %s: %s\n", words[0], std::strerror(error));
+    ::_exit(error == ENOENT ? exit_not_found : exit_not_executable);
+  }
+
+  // Reaps whoever has lost its parent; the command's own end is the end of all.
+  int mind_command() const {
+    if (command_ < 0) return exit_not_started;
+    std::array<pollfd, 2> both{pollfd{children_, POLLIN, 0}, pollfd{channel_, POLLIN, 0}};
+    for (;;) {
+      if (::poll(both.data(), both.size(), -1) < 0 && errno != EINTR) return exit_not_started;
+      if (both[0].revents != 0) {
+        signalfd_siginfo ignored{};
+        static_cast<void>(::read(children_, &ignored, sizeof ignored));
+        int status = 0;
+        for (pid_t ended; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+          if (ended == command_) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        }
+      }
+      if (both[1].revents != 0) {
+        char words[2] = {0, 0};
+        const ssize_t got = ::recv(channel_, words, sizeof words, MSG_DONTWAIT);
+        if (got == 0) return exit_not_started;  // whoever let things out has gone
+        if (got == 2 && words[0] == static_cast<char>(Word::signal)) ::kill(command_, words[1]);
+      }
+    }
+  }
+
+  const SandboxPlan& plan_;
+  int channel_;
+  int children_ = -1;
+  pid_t command_ = -1;
+  sigset_t before_{};
+};
+
+}  // namespace
+
+void be_first_process(const SandboxPlan& plan, const std::vector<std::string>& sockets, int channel) {
+  FirstProcess(plan, channel).run(sockets);
+}
+
+}  // namespace sallyport

@@ -1,0 +1,16 @@
+// Process 1 of a sandbox: makes the network and the files, then starts the command and waits for its end.
+#pragma once
+#include "proxy/sandbox/sandbox.hpp"
+
+namespace sallyport {
+
+// What goes over the channel. To the first process: go (twice: the ids are mapped; the command may start) and signal,
+// with its number. From it: sockets, with the descriptors, once all is ready; or failed, with a sentence.
+enum class Word : char { go = 'g', signal = 's', sockets = 'd', failed = 'e' };
+
+inline constexpr std::size_t most_sandbox_sockets = 6;
+
+// Exit status: the command's.
+[[noreturn]] void be_first_process(const SandboxPlan& plan, const std::vector<std::string>& sockets, int channel);
+
+}  // namespace sallyport

@@ -1,0 +1,190 @@
+#include "proxy/sandbox/inside_files.hpp"
+
+#include "proxy/sandbox/mounts.hpp"
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <unistd.h>
+
+namespace sallyport {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool at_or_below(const std::string& path, const std::string& folder) {
+  return path == folder || path.starts_with(folder + "/");
+}
+
+std::string real_path(const std::string& path) {
+  std::error_code error;
+  const fs::path found = fs::weakly_canonical(path, error);
+  return error ? path : found.string();
+}
+
+// Folders that the user could rename, with the policy in them, and put others in their place.
+std::set<std::string> movable_above(const std::string& path) {
+  std::set<std::string> found;
+  for (fs::path at = fs::path(path).parent_path(); at.has_relative_path(); at = at.parent_path()) {
+    if (::access(at.parent_path().c_str(), W_OK) == 0) found.insert(at.string());
+  }
+  return found;
+}
+
+std::string name_service() {
+  std::ifstream file("/etc/nsswitch.conf");
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("hosts:")) text += line + "\n";
+  }
+  return text + "hosts: files dns\n";
+}
+
+class Files {
+ public:
+  explicit Files(const SandboxPlan& plan) : plan_(plan) {}
+
+  void make(const std::vector<std::string>& sockets) {
+    const std::string resolver_file = real_path("/etc/resolv.conf");
+    keep_mounts_to_ourselves();
+    mount_proc();
+    pin_what_leads_to_ours();
+    keep_shared();
+    mount_empty("/dev/shm", "1777");
+    hide_runtime();
+    lead_to_our_dns(resolver_file);
+    for (const auto& socket : sockets) cover(socket);
+    for (const auto& kept : shared_) put_back(kept);
+    for (const auto& file : plan_.read_only) {
+      pin(file);
+      make_read_only(file, Within::this_mount);
+    }
+    for (const auto& folder : plan_.hidden) {
+      mount_empty(folder, "0755");
+      make_read_only(folder, Within::this_mount);
+    }
+    pin("/proc/sys");
+    make_read_only("/proc/sys", Within::all_below);
+    if (is_folder("/sys")) {
+      pin("/sys");
+      make_read_only("/sys", Within::all_below);
+    }
+    // Not by the descriptor from before: that would be a way under the mounts.
+    if (::chdir(plan_.directory.c_str()) != 0) mount_failed("the working directory " + plan_.directory);
+  }
+
+ private:
+  struct Kept {
+    std::string path;
+    OwnedFd descriptor;
+    bool folder;
+  };
+
+  bool is_shared(const std::string& path) const {
+    for (const auto& shared : plan_.shared) {
+      if (at_or_below(path, shared)) return true;
+    }
+    return false;
+  }
+
+  void pin_what_leads_to_ours() {
+    std::set<std::string> folders;  // in an order in which what is above comes first
+    for (const auto* paths : {&plan_.read_only, &plan_.hidden}) {
+      for (const auto& path : *paths) folders.merge(movable_above(path));
+    }
+    for (const auto& folder : folders) pin(folder);
+  }
+
+  void keep_shared() {
+    for (const auto& path : plan_.shared) {
+      Kept kept{path, OwnedFd(::open(path.c_str(), O_PATH | O_CLOEXEC)), is_folder(path)};
+      if (kept.descriptor.get() < 0) mount_failed(path);
+      shared_.push_back(std::move(kept));
+    }
+  }
+
+  // All of /run: what listens there today has many names, and tomorrow others.
+  void hide_runtime() {
+    const char* own = std::getenv("XDG_RUNTIME_DIR");
+    const std::string runtime = own && *own == '/' ? real_path(own) : "";
+    for (const std::string folder : {"/run", "/var/run"}) {
+      if (!is_folder(folder) || is_shared(folder)) continue;
+      mount_empty(folder, "0755");
+      hidden_.push_back(folder);
+    }
+    if (runtime.empty() || runtime == "/" || is_shared(runtime)) return;
+    std::error_code error;
+    fs::create_directories(runtime, error);
+    if (!is_folder(runtime)) return;
+    mount_empty(runtime, "0700");
+    hidden_.push_back(runtime);
+  }
+
+  void lead_to_our_dns(const std::string& resolver_file) {
+    // Every address answers on port 53; this one is on every lo.
+    place("/dev/shm/.resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n", resolver_file);
+    if (exists("/etc/nsswitch.conf")) {
+      place("/dev/shm/.nsswitch.conf", name_service(), real_path("/etc/nsswitch.conf"));
+    }
+  }
+
+  // The file lives on where it is mounted; its name does not.
+  static void place(const std::string& by_way_of, const std::string& text, const std::string& onto) {
+    write_new_file(by_way_of, text);
+    make_place(onto, false);
+    bind_mount(by_way_of, onto);
+    make_read_only(onto, Within::this_mount);
+    ::unlink(by_way_of.c_str());
+  }
+
+  void cover(const std::string& socket) {
+    struct stat found {};
+    if (is_shared(socket) || ::lstat(socket.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
+    bind_mount("/dev/null", socket);
+  }
+
+  void put_back(const Kept& kept) {
+    for (const auto& hidden : hidden_) {
+      if (!at_or_below(kept.path, hidden)) continue;
+      make_place(kept.path, kept.folder);
+      bind_mount("/proc/self/fd/" + std::to_string(kept.descriptor.get()), kept.path);
+      return;
+    }
+  }
+
+  const SandboxPlan& plan_;
+  std::vector<Kept> shared_;
+  std::vector<std::string> hidden_;
+};
+
+}  // namespace
+
+Outcome<std::vector<std::string>> listening_paths() {
+  std::vector<std::string> found;
+  std::ifstream table("/proc/net/unix");
+  std::string line;
+  if (!std::getline(table, line)) return Complaint{"/proc/net/unix can't be read, so sockets can't be covered"};
+  while (std::getline(table, line)) {
+    std::istringstream words(line);
+    std::string number, references, protocol, flags, type, state, inode, path;
+    words >> number >> references >> protocol >> flags >> type >> state >> inode >> std::ws;
+    std::getline(words, path);
+    if (path.starts_with('/')) found.push_back(path);
+  }
+  return found;
+}
+
+Outcome<void> make_files(const SandboxPlan& plan, const std::vector<std::string>& sockets) {
+  try {
+    Files(plan).make(sockets);
+  } catch (const MountFault& fault) {
+    return Complaint{fault.what()};
+  }
+  return {};
+}
+
+}  // namespace sallyport

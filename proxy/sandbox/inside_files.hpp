@@ -1,0 +1,21 @@
+// The file system inside: the user's own, without the ways round that lie in it.
+#pragma once
+#include "proxy/sandbox/sandbox.hpp"
+
+namespace sallyport {
+
+// Acts on the mount namespace of the calling process, needs CAP_SYS_ADMIN in it, and to be process 1 or below in a
+// process namespace of its own. Afterwards:
+//   - /proc shows this sandbox only; /proc/sys and /sys are read-only;
+//   - /run and /dev/shm are empty and the sandbox's own, and what the plan hides is empty and read-only;
+//   - unix sockets in the file system that somebody listens on now are covered, but for those that are shared;
+//   - resolv.conf and nsswitch.conf lead to Sallyport's DNS;
+//   - what the plan says is read-only, and the folders around it can't be moved away.
+// One that somebody begins to listen on later, in a folder that is visible, is not covered.
+// `sockets`: see listening_paths().
+Outcome<void> make_files(const SandboxPlan& plan, const std::vector<std::string>& sockets);
+
+// The unix sockets with a place in the file system, as this network namespace has them.
+Outcome<std::vector<std::string>> listening_paths();
+
+}  // namespace sallyport

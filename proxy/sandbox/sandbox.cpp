@@ -1,0 +1,166 @@
+#include "proxy/sandbox/sandbox.hpp"
+
+#include "proxy/sandbox/first_process.hpp"
+#include "proxy/sandbox/inside_files.hpp"
+
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace sallyport {
+namespace {
+
+constexpr std::size_t most_text = 4096;
+
+Complaint system_complaint(const std::string& what) {
+  return Complaint{what + ": " + std::strerror(errno)};
+}
+
+Outcome<void> write_proc(pid_t pid, const char* name, const std::string& text) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
+  const OwnedFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0 || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return system_complaint(path);
+  }
+  return {};
+}
+
+// Who the command is stays what it was: one user and one group, and no others.
+Outcome<void> map_ids(pid_t pid) {
+  const std::string user = std::to_string(::geteuid());
+  const std::string group = std::to_string(::getegid());
+  if (auto written = write_proc(pid, "setgroups", "deny"); !written) return written;
+  if (auto written = write_proc(pid, "uid_map", user + " " + user + " 1"); !written) return written;
+  return write_proc(pid, "gid_map", group + " " + group + " 1");
+}
+
+// One word of the first process, with the descriptors it hands over.
+Outcome<std::string> hear(int channel, std::vector<OwnedFd>& descriptors) {
+  std::string text(most_text, '\0');
+  iovec part{text.data(), text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sandbox_sockets)> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got = -1;
+  do {
+    got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) return Complaint{"the sandbox's first process has ended"};
+  text.resize(static_cast<std::size_t>(got));
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+      descriptors.emplace_back(descriptor);
+    }
+  }
+  if (text.front() == static_cast<char>(Word::failed)) return Complaint{text.substr(1)};
+  return text;
+}
+
+Outcome<SandboxSockets> sort(std::vector<OwnedFd> descriptors) {
+  if (descriptors.empty() || descriptors.size() % 3 != 0) return Complaint{"the sandbox handed over no sockets"};
+  SandboxSockets sockets;
+  for (std::size_t i = 0; i < descriptors.size(); i += 3) {
+    sockets.transparent.push_back(std::move(descriptors[i]));
+    sockets.dns.emplace_back(std::move(descriptors[i + 1]), std::move(descriptors[i + 2]));
+  }
+  return sockets;
+}
+
+Complaint no_namespaces() {
+  return Complaint{"namespaces can't be made: " + std::string(std::strerror(errno)) +
+                   ". An ordinary user needs user namespaces: see `sysctl user.max_user_namespaces` and, where there "
+                   "is one, kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
+                   "container its seccomp profile may forbid them"};
+}
+
+}  // namespace
+
+OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = other.take();
+  }
+  return *this;
+}
+
+OwnedFd::~OwnedFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Outcome<Sandbox> Sandbox::start(const SandboxPlan& plan) {
+  if (::geteuid() == 0) return Complaint{"a sandbox is not started as root: its command would be root of this host"};
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_complaint("socketpair");
+  OwnedFd ours(ends[0]);
+  OwnedFd theirs(ends[1]);
+  // To who has changed its user /proc is closed until it says otherwise: it could map no ids and see no sockets.
+  if (::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) return system_complaint("PR_SET_DUMPABLE");
+  const auto listening = listening_paths();
+  if (!listening) return listening.error();
+  constexpr unsigned long namespaces =
+      CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+  // All at once, as fork() would: the user namespace comes first and owns the others.
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone, namespaces | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+  if (pid < 0) return no_namespaces();
+  if (pid == 0) {
+    ours = OwnedFd();
+    be_first_process(plan, *listening, theirs.take());
+  }
+  theirs = OwnedFd();
+  Sandbox sandbox(std::move(ours), pid);
+  if (auto mapped = map_ids(pid); !mapped) return mapped.error();
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_complaint("PR_SET_DUMPABLE");
+  if (auto told = sandbox.release(); !told) return told.error();
+  std::vector<OwnedFd> descriptors;
+  if (auto heard = hear(sandbox.fd(), descriptors); !heard) return heard.error();
+  auto sorted = sort(std::move(descriptors));
+  if (!sorted) return sorted.error();
+  sandbox.sockets = std::move(*sorted);
+  return sandbox;
+}
+
+Sandbox::~Sandbox() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  wait();
+}
+
+Outcome<void> Sandbox::release() {
+  const char word = static_cast<char>(Word::go);
+  if (::send(channel_.get(), &word, 1, MSG_NOSIGNAL) != 1) return Complaint{"the sandbox's first process has ended"};
+  return {};
+}
+
+void Sandbox::forward(int signal) {
+  const char words[2] = {static_cast<char>(Word::signal), static_cast<char>(signal)};
+  static_cast<void>(::send(channel_.get(), words, sizeof words, MSG_NOSIGNAL));
+}
+
+int Sandbox::wait() {
+  int status = 0;
+  pid_t got = -1;
+  do {
+    got = ::waitpid(pid_, &status, 0);
+  } while (got < 0 && errno == EINTR);
+  pid_ = -1;
+  if (got < 0) return 1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace sallyport
