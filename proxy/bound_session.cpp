@@ -148,7 +148,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     }
     if (!route->by_parent) record_->peer = address_of(route->endpoints.front());
     if (!record_->open()) {
-      co_await turn_away(denied_by(DecidedBy::guard, "the audit log cannot be written"));
+      co_await turn_away(denied_by(DecidedBy::guard, std::string(log_trouble)));
       co_return false;
     }
     auto connected = co_await connect_route(services_, std::move(*route), ParentUse::tunnel);

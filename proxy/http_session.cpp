@@ -260,8 +260,8 @@ class HttpSession {
     event.origin = record_->origin;
     if (record_->held() != held_before) event.held = record_->held();
     if (!decided) {
-      event.origin.verdict = decided.error().verdict;
       if (decided.error().kind == Refusal::Kind::left) co_return co_await client_left(std::move(event));
+      event.origin.verdict = decided.error().verdict;
       const After after = co_await refuse_request(head, event, decided.error(), named);
       // Whoever says two names on one connection has no further request to be trusted with.
       if (mismatch && after == After::next_request) co_await say_goodbye(session_);
@@ -292,7 +292,7 @@ class HttpSession {
     begin_record(bound_.value_or(asked));
     if (!record_->is_open()) record_->origin.verdict = internal_verdict();
     if (!record_->is_open() && !record_->open()) {
-      Refusal refusal = denied_by(DecidedBy::guard, "the audit log cannot be written");
+      Refusal refusal = denied_by(DecidedBy::guard, std::string(log_trouble));
       co_return co_await refuse_request(head, std::move(event), std::move(refusal), asked);
     }
     event.origin = record_->origin;
@@ -388,8 +388,7 @@ class HttpSession {
     if (auto limit = charge(attempt, verdict)) co_return std::move(*limit);
     auto route = co_await find_route(services_, policy, attempt, verdict);
     if (!route) co_return route.error();
-    if (!record_->is_open() && !record_->open())
-      co_return denied_by(DecidedBy::guard, "the audit log cannot be written");
+    if (!record_->is_open() && !record_->open()) co_return denied_by(DecidedBy::guard, std::string(log_trouble));
     by_parent_ = route->by_parent;
     // In absolute form the parent would resolve the name anew.
     const bool absolute =

@@ -31,6 +31,15 @@ std::string title_of(const Refusal& refusal) {
   return "Refused";
 }
 
+// Programs show the reason phrase of a refused CONNECT where they show nothing else. It is one line of plain ASCII.
+std::string phrase_of(const Refusal& refusal, std::string_view method) {
+  if (method != "CONNECT" || refusal.kind != Refusal::Kind::denied) return reason_phrase(refusal.status);
+  constexpr std::size_t longest = 120;
+  std::string phrase = "Sallyport: ";
+  for (const char each : refusal.detail.substr(0, longest)) phrase += each >= 0x20 && each < 0x7f ? each : '?';
+  return phrase;
+}
+
 std::string next_step(const Refusal& refusal, const Destination* to) {
   switch (refusal.kind) {
     case Refusal::Kind::denied:
@@ -45,9 +54,13 @@ std::string next_step(const Refusal& refusal, const Destination* to) {
     return "Somebody has been asked. GET http://sallyport.internal/v1/access/" + refusal.approval +
            "?wait=30s waits for the answer; once it is yes, the same request goes through.";
   if (!refusal.approval.empty()) return "A person has decided this: go without it, or ask the operator to reconsider.";
-  if (refusal.verdict.decided_by == DecidedBy::default_ || refusal.verdict.action == Action::ask)
-    return "Trying again won't help until a rule allows it. The operator can add `- allow: " + host +
-           "` under `rules:` in the policy.";
+  if (refusal.verdict.decided_by == DecidedBy::default_ || refusal.verdict.action == Action::ask) {
+    const bool web = !to || to->port == 80 || to->port == 443;
+    const std::string ports = web ? "" : " with `ports: [" + std::to_string(to->port) + "]`";
+    return "Trying again won't help until a rule allows it. The operator can add `- allow: " + host + "`" + ports +
+           " under `rules:` in the policy.";
+  }
+  if (refusal.verdict.reason == log_trouble) return "Tell the operator: the audit log cannot be written.";
   if (refusal.verdict.decided_by == DecidedBy::limit) return "Close other connections or wait, then try again.";
   return "Trying again won't help: go without it, or ask the operator to change the policy.";
 }
@@ -104,7 +117,7 @@ std::string http_refusal(const Refusal& refusal, const Destination* to, std::str
     body["approval"] = {{"id", refusal.approval}, {"state", word_of(refusal.approval_state)}};
   body["next"] = next_step(refusal, to);
   const std::string text = json::serialize(body) + "\n";
-  std::string answer = "HTTP/1.1 " + std::to_string(refusal.status) + " " + reason_phrase(refusal.status) + "\r\n";
+  std::string answer = "HTTP/1.1 " + std::to_string(refusal.status) + " " + phrase_of(refusal, method) + "\r\n";
   answer += "Content-Type: application/problem+json\r\nContent-Length: " + std::to_string(text.size()) + "\r\n";
   answer += "Cache-Control: no-store\r\nProxy-Status: sallyport; error=" + refusal.proxy_error + "\r\n";
   if (refusal.retry_after) answer += "Retry-After: " + std::to_string(*refusal.retry_after) + "\r\n";

@@ -30,6 +30,9 @@ struct Refusal {
   wire::AlertDescription alert = wire::AlertDescription::access_denied;
 };
 
+// The reason of a denial for want of a log.
+inline constexpr std::string_view log_trouble = "the audit log cannot be written";
+
 Refusal denied(Verdict verdict);
 // A denial that no rule made: guard and limits.
 Refusal denied_by(DecidedBy by, std::string reason);

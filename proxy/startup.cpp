@@ -27,7 +27,8 @@ std::string text_of_endpoint(const asio::ip::tcp::endpoint& at) {
 bool is_our_file(const std::string& name, const std::string& log_stem) {
   const auto begins = [&name](std::string_view with) { return name.starts_with(with); };
   if (begins(log_stem + ".") && name.ends_with(".jsonl")) return true;
-  return begins("audit.") || begins("leases") || begins("approvals.db") || begins("admin.") || begins("tokens.");
+  return begins("audit.") || begins("leases") || begins("approvals.db") || begins("admin.") || begins("tokens.") ||
+         begins("ca.");
 }
 
 // A link to a file elsewhere is none of ours, whatever it is called.
@@ -74,6 +75,7 @@ std::shared_ptr<const Policy> first_policy(const Config& config) {
   }
   std::string all = "the policy cannot be used:";
   for (const auto& complaint : policy.error()) all += "\n  " + complaint.text;
+  if (!fs::exists(config.policy, error)) all += "\n  write it, or name another with `policy:` in " + config.file;
   throw std::runtime_error(all);
 }
 
@@ -125,7 +127,8 @@ void check_access(const Config& config, const Policy& policy, const std::string&
     throw std::runtime_error(who + " can't write the log in " + log_folder + advice);
   for (const auto& file : policy.files()) {
     if (access(file.c_str(), R_OK) != 0 && errno == EACCES)
-      throw std::runtime_error(who + " can't read " + std::string(file) + " when it changes" + advice);
+      throw std::runtime_error(who + " can't read " + std::string(file) + " when it changes: chmod 644 " +
+                               std::string(file) + ", or chgrp it to that user's group and chmod 640");
   }
 }
 
