@@ -73,7 +73,7 @@ class Sallyport:
             "dns": {"upstream": ["93.184.216.53"]},
             "user": "nobody",
             "telemetry": {"audit": audit},
-            "timeouts": {"sniff": "1s", "connect": "3s", "drain": "3s"},
+            "timeouts": {"sniff": "3s", "connect": "3s", "drain": "3s"},
             "threads": 2,
         }
         if gateway:
