@@ -12,7 +12,9 @@ class ListeningSockets {
   // With port 0 both get the same free port; SO_REUSEPORT lets every thread open the same endpoint. Throws.
   static ListeningSockets open(const boost::asio::ip::udp::endpoint& endpoint);
   ListeningSockets(ListeningSockets&& other) noexcept
-      : datagrams_(std::exchange(other.datagrams_, -1)), stream_(std::exchange(other.stream_, -1)), at_(other.at_) {}
+      : datagrams_(std::exchange(other.datagrams_, -1)),
+        stream_(std::exchange(other.stream_, -1)),
+        at_(std::move(other.at_)) {}
   ListeningSockets& operator=(ListeningSockets&&) = delete;
   ~ListeningSockets();
 

@@ -279,7 +279,7 @@ Server::~Server() {
 
 udp::endpoint Server::listen(const udp::endpoint& endpoint) {
   auto sockets = ListeningSockets::open(endpoint);
-  const udp::endpoint at = sockets.at();
+  udp::endpoint at = sockets.at();
   listen(std::move(sockets));
   return at;
 }

@@ -208,6 +208,7 @@ class Daemon {
       ++(connection.state == LiveConnection::State::held ? agent.held : agent.connections);
     }
     std::vector<AgentInfo> all;
+    all.reserve(found.size());
     for (auto& [name, agent] : found) all.push_back(std::move(agent));
     return all;
   }

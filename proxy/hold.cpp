@@ -213,7 +213,7 @@ class Hold {
   }
 
   // A reload may answer by itself: then there is nothing more to ask.
-  void wake_on_reload(std::shared_ptr<Sleeper> sleeper) {
+  void wake_on_reload(const std::shared_ptr<Sleeper>& sleeper) {
     session_.live.reconsider = [this, sleeper](const Policy& policy) {
       if (&policy == session_.policy.get() || sleeper->woken) return;
       sleeper->woken = true;

@@ -82,7 +82,7 @@ Outcome<WebUrl> parse_otlp_endpoint(std::string_view text) {
   return WebUrl{tls, std::move(*at), std::move(base)};
 }
 
-std::unique_ptr<OtlpTransport> otlp_over_http(EndpointOptions collector, std::vector<std::string> upstream) {
+std::unique_ptr<OtlpTransport> otlp_over_http(const EndpointOptions& collector, std::vector<std::string> upstream) {
   return std::make_unique<OverHttp>(collector, std::move(upstream));
 }
 

@@ -16,6 +16,6 @@ Outcome<WebUrl> parse_otlp_endpoint(std::string_view text);
 
 // To be used by one thread; interrupt() from any. `upstream` are the DNS servers to find the collector by, empty: the
 // system's. Throws std::runtime_error where the roots can't be used.
-std::unique_ptr<OtlpTransport> otlp_over_http(EndpointOptions collector, std::vector<std::string> upstream);
+std::unique_ptr<OtlpTransport> otlp_over_http(const EndpointOptions& collector, std::vector<std::string> upstream);
 
 }  // namespace sallyport

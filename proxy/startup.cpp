@@ -63,6 +63,12 @@ void make_folder(const std::string& path, unsigned mode, const std::string& user
   if (made || only_ours) give_to(path, *entry);
 }
 
+std::string unreadable(const std::string& who, const std::string& file) {
+  std::string text = who;
+  text.append(" can't read ").append(file).append(" when it changes: chmod 644 ").append(file);
+  return text.append(", or chgrp it to that user's group and chmod 640");
+}
+
 }  // namespace
 
 std::shared_ptr<const Policy> first_policy(const Config& config) {
@@ -126,9 +132,7 @@ void check_access(const Config& config, const Policy& policy, const std::string&
   if (access(log_folder.c_str(), W_OK | X_OK) != 0)
     throw std::runtime_error(who + " can't write the log in " + log_folder + advice);
   for (const auto& file : policy.files()) {
-    if (access(file.c_str(), R_OK) != 0 && errno == EACCES)
-      throw std::runtime_error(who + " can't read " + std::string(file) + " when it changes: chmod 644 " +
-                               std::string(file) + ", or chgrp it to that user's group and chmod 640");
+    if (access(file.c_str(), R_OK) != 0 && errno == EACCES) throw std::runtime_error(unreadable(who, file));
   }
 }
 
@@ -147,7 +151,7 @@ std::string banner(const Config& config, const Listening& at, const Policy& poli
                                                      : " (it gets addresses that were checked here)\n");
   }
   std::error_code error;
-  const bool there = policy.files().size() > 0 && fs::exists(config.policy, error);
+  const bool there = !policy.files().empty() && fs::exists(config.policy, error);
   text +=
       "  policy       " + config.policy +
       (there ? " (edit it: changes apply at once)\n" : " (not there yet: everything is asked until you write it)\n");

@@ -15,7 +15,7 @@ constexpr auto retry = std::chrono::seconds(2);
 }  // namespace
 
 Outcome<void> WatchFeed::begin() {
-  const auto listed = list();
+  auto listed = list();
   if (listed) connect();
   return listed;
 }
