@@ -53,7 +53,10 @@ AdmissionLimits admission_limits(const Config& config, std::uint64_t descriptors
   const std::uint64_t possible =
       descriptors > reserved_descriptors ? (descriptors - reserved_descriptors) / descriptors_per_connection : 1;
   AdmissionLimits limits;
-  limits.connections = config.limits.connections == 0 ? possible : std::min(config.limits.connections, possible);
+  // Whoever names a number may know that most of them are held, or idle: those need one or two descriptors. One that is
+  // not to be had refuses a connection and nothing else.
+  const std::uint64_t most = descriptors > reserved_descriptors ? descriptors - reserved_descriptors : 1;
+  limits.connections = config.limits.connections == 0 ? possible : std::min(config.limits.connections, most);
   limits.per_agent = config.limits.per_agent;
   limits.rate_per_agent = config.limits.rate_per_agent;
   return limits;

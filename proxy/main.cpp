@@ -1,4 +1,5 @@
 #include "policy/yaml.hpp"
+#include "proxy/admin_command.hpp"
 #include "proxy/approvals_command.hpp"
 #include "proxy/audit_command.hpp"
 #include "proxy/gateway_command.hpp"
@@ -85,6 +86,7 @@ int main(int argc, char** argv) {
   sallyport::add_serve_command(application, exit_status);
   sallyport::add_approvals_command(application, exit_status);
   sallyport::add_status_command(application, exit_status);
+  sallyport::add_admin_command(application, exit_status);
   sallyport::add_policy_command(application, exit_status);
   sallyport::add_audit_command(application, exit_status);
   sallyport::add_gateway_command(application, exit_status);

@@ -336,3 +336,27 @@ def test_watch_survives_a_restart_of_the_daemon(daemon, explicit, screen):
     settle()
     screen.type("a")
     assert '"path": "/"' in client.communicate(timeout=15)[0]
+
+
+def test_tokens_are_made_listed_and_taken_back(start):
+    daemon = start()
+
+    def admin(*words):
+        return daemon.run("admin", *words, "-c", daemon.config_file)
+
+    made = admin("create-token", "alice", "--role", "viewer")
+    assert made.returncode == 0, made.stderr
+    token = made.stdout.strip()
+    assert token.startswith("sp_") and token not in made.stderr
+    assert token not in (daemon.folder / "data" / "tokens.json").read_text(), "only its hash is kept"
+    again = admin("create-token", "alice")
+    assert again.returncode == 1 and "alice" not in again.stdout
+    listed = json.loads(admin("tokens", "--json").stdout)["tokens"]
+    assert {"alice": "viewer"}.items() <= {each["name"]: each["role"] for each in listed}.items()
+    url = "http://127.0.0.1:9180/v1/approvals"
+    ask = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Authorization: Bearer {token}", url]
+    assert daemon.world.gateway.run(ask).stdout == "200"
+    assert admin("remove-token", "alice").returncode == 0
+    assert daemon.world.gateway.run(ask).stdout == "401"
+    assert admin("remove-token", "alice").returncode == 1
+    assert admin("create-token", "bob", "--role", "king").returncode == 2
