@@ -1,5 +1,6 @@
 #include "proxy/attempt.hpp"
 
+#include "dns/special_names.hpp"
 #include "proxy/internal_name.hpp"
 
 #include <algorithm>
@@ -29,11 +30,30 @@ Query Attempt::query(WallClock::time_point now) const {
   return query;
 }
 
+namespace {
+
+// Names that mean somebody in particular, and are no business of a name server (RFC 6761, 6.3).
+const char* why_never(const Host& host) {
+  if (!host.name()) return nullptr;
+  switch (dns::special_name(*host.name())) {
+    case dns::SpecialName::sallyport:
+      return "sallyport.internal is Sallyport itself, and speaks plain HTTP on port 80 only";
+    case dns::SpecialName::below_sallyport:
+      return "names below sallyport.internal exist only inside a sandbox that Sallyport made";
+    case dns::SpecialName::localhost:
+      return "localhost is the client's own loopback, which is not reached through here";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
 Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns) {
-  if (is_internal_name(attempt.to.host)) {
+  if (const char* reason = why_never(attempt.to.host)) {
     Verdict verdict;
     verdict.decided_by = DecidedBy::guard;
-    verdict.reason = "sallyport.internal is Sallyport itself, and speaks plain HTTP on port 80 only";
+    verdict.reason = reason;
     return verdict;
   }
   const Query query = attempt.query(WallClock::now());

@@ -161,6 +161,15 @@ def test_a_request_that_may_not_go_to_private_ground_does_not_ride_on_one_that_m
         world.outside.ip("addr", "del", "10.9.9.9/32", "dev", "wan0")
 
 
+@pytest.mark.parametrize("name", ["localhost", "deep.localhost", "host.sallyport.internal", "other.sallyport.internal"])
+def test_a_name_of_one_place_is_asked_of_nobody(start, explicit, world, name):
+    daemon = start(policy=f"version: 1\ndefault: deny\nrules:\n  - allow: {name}\n")
+    since = daemon.mark()
+    assert status_of_new(explicit, get(name)) == 403
+    assert ours(daemon.wait_for(since, kind="refuse", host=name)[0])["decided_by"] == "guard"
+    assert world.internet.asked == [] and world.internet.requests == []
+
+
 # --- what is counted
 
 def test_an_upload_limit_counts_request_heads(daemon, explicit, world):
