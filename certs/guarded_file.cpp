@@ -1,5 +1,7 @@
 #include "certs/guarded_file.hpp"
 
+#include "net/descriptor.hpp"
+
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -12,20 +14,6 @@ namespace sallyport {
 namespace {
 
 constexpr std::size_t largest_file = 1U << 20U;
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 std::string reason(int error) {
   return std::generic_category().message(error);

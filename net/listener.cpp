@@ -1,5 +1,7 @@
 #include "net/listener.hpp"
 
+#include "net/descriptor.hpp"
+
 #include <boost/asio/error.hpp>
 #include <linux/netfilter_ipv4.h>
 #include <netinet/in.h>
@@ -21,21 +23,6 @@ namespace {
 using asio::ip::tcp;
 
 constexpr int ip6t_so_original_dst = 80;  // <linux/netfilter_ipv6/ip6_tables.h> does not compile as C++
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
 
 error_code system_error_code(int number) {
   return {number, boost::system::system_category()};

@@ -1,8 +1,11 @@
 #include "approvals/notify/child.hpp"
 
+#include "net/descriptor.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -16,31 +19,10 @@
 #include <unistd.h>
 #include <utility>
 
-extern "C" {  // which the header of glibc 2.36 forgets
-#include <sys/syscall.h>
-}
-
 namespace sallyport {
 namespace {
 
 constexpr std::size_t kept_output = 4096;
-
-// A descriptor that is closed where nobody took it.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-  explicit operator bool() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
 
 Complaint failed(const char* what) {
   return Complaint{what, ": ", std::strerror(errno)};

@@ -1,5 +1,7 @@
 #include "proxy/gateway/local_routes.hpp"
 
+#include "net/descriptor.hpp"
+
 #include <linux/fib_rules.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -14,20 +16,6 @@
 
 namespace sallyport {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // One rtnetlink request: header, fixed part, attributes.
 class Message {
