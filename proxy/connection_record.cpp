@@ -55,6 +55,10 @@ bool ConnectionRecord::open() {
   return taken;
 }
 
+void ConnectionRecord::forget() {
+  if (state_ == State::undecided && !opened_ && !held_) state_ = State::forgotten;
+}
+
 void ConnectionRecord::hold_began(const std::string& approval, std::uint64_t waiting_bytes) {
   origin.approval = approval;
   ConnectionEvent began = event(ConnectionEvent::Activity::hold);

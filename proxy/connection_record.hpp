@@ -26,8 +26,9 @@ class ConnectionRecord {
   RelayCounters counters;
   std::optional<Address> peer;
 
-  // Nothing will be written: it is counted elsewhere. Not once something has been.
-  void forget() { state_ = State::forgotten; }
+  // Nothing will be written: it is counted elsewhere. Changes nothing once anything has been decided or written: an
+  // Open has its end whatever follows.
+  void forget();
   // Writes the Open. False: the log can't hold it, so the connection must be refused.
   [[nodiscard]] bool open();
   WallClock::time_point began() const {

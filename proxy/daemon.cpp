@@ -278,6 +278,7 @@ class Daemon {
       if (error) co_return;
       approvals_.sweep();
       sweep_workers();
+      tell_of_connections();
       record_floods();
       if (Clock::now() < next_report) continue;
       next_report = Clock::now() + traffic_interval;
@@ -292,6 +293,13 @@ class Daemon {
   // What lived on a grant ends with it, not a second later.
   void heard(const Approvals::Happening& what) {
     if (std::holds_alternative<Approvals::Ended>(what)) sweep_workers();
+  }
+
+  // The console shows them as they come and go; once a second is as often as anybody can look.
+  void tell_of_connections() {
+    const std::size_t open = open_sessions();
+    if (open != told_open_) admin_->connections_changed();
+    told_open_ = open;
   }
 
   void record_floods() {
@@ -425,6 +433,7 @@ class Daemon {
   std::unique_ptr<AdminServer> admin_;
   WallClock::time_point started_;
   std::atomic<bool> draining_{false};
+  std::size_t told_open_ = 0;
 };
 
 }  // namespace

@@ -57,18 +57,29 @@ struct Sleeper {
   bool abandoned = false;
 };
 
-// Somebody's answer, on whatever thread, becomes a wake-up on ours.
+// Nobody waits for this answer any more: what it reserved is free again.
+void unused(Shared& shared, const std::optional<Answer>& answer) {
+  if (answer && answer->upload) shared.approvals.give_back(answer->grant, *answer->upload);
+}
+
+// Somebody's answer, on whatever thread, becomes a wake-up on ours. It keeps nothing of this thread alive: at the end
+// of the program the last answers may come when this thread's io_context has gone.
 std::function<void(std::optional<Answer>)> waker(const std::shared_ptr<Sleeper>& sleeper, Shared& shared) {
-  return [sleeper, &shared](std::optional<Answer> answer) {
-    const auto executor = sleeper->timer.get_executor();
-    asio::post(executor, [sleeper, &shared, answer = std::move(answer)]() mutable {
-      if (sleeper->abandoned) {
-        if (answer && answer->upload) shared.approvals.give_back(answer->grant, *answer->upload);
+  return [waiting = std::weak_ptr(sleeper), &shared](std::optional<Answer> answer) {
+    const auto awaiting = waiting.lock();
+    if (!awaiting) {
+      unused(shared, answer);
+      return;
+    }
+    const auto executor = awaiting->timer.get_executor();
+    asio::post(executor, [awaiting, &shared, answer = std::move(answer)]() mutable {
+      if (awaiting->abandoned) {
+        unused(shared, answer);
         return;
       }
-      sleeper->woken = true;
-      sleeper->answer = std::move(answer);
-      sleeper->timer.cancel();
+      awaiting->woken = true;
+      awaiting->answer = std::move(answer);
+      awaiting->timer.cancel();
     });
   };
 }

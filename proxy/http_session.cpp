@@ -346,7 +346,7 @@ class HttpSession {
   bool is_flood() {
     const bool room =
         services_.shared.admission.charge(session_.origin.agent, Admission::Charge::refusal, Clock::now());
-    return !room && !record_->is_open() && !record_->held();
+    return !room && !record_->held();
   }
 
   Task<After> refuse_request(const wire::RequestHead& head, HttpEvent event, Refusal refusal, Destination to) {

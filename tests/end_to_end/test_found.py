@@ -11,7 +11,7 @@ import pytest
 
 from laboratory.approvals import Reviewer
 from laboratory.clients import client_hello, question, receive_all
-from laboratory.daemon import POLICY, ours
+from laboratory.daemon import POLICY, kind, ours
 from laboratory.origins import DualStackServer
 
 TOKEN, OTHER_TOKEN = "a long secret of the bot's, 0123456789", "another long secret of the bot's, 0123456789"
@@ -332,6 +332,18 @@ def test_records_of_requests_are_bounded_by_the_agents_rate(daemon, explicit, ho
                     break
     made, room = records_of(daemon, flood)
     assert made <= room
+
+
+def test_what_was_let_in_has_its_end_in_the_log_past_the_rate_too(daemon, explicit):
+    since = daemon.mark()
+    with explicit.proxy() as stream:
+        for _ in range(4 * RATE):
+            if status(stream, get("limited.test:2526")) != 502:  # allowed, and nobody listens there
+                break
+    with contextlib.suppress(AssertionError):
+        daemon.wait_for(since, kind="fail", count=4 * RATE, seconds=2)
+    kinds = [kind(event) for event in daemon.events(since) if event["class_uid"] == 4001]
+    assert RATE / 2 < kinds.count("open") < 3 * RATE and kinds.count("open") == kinds.count("fail")
 
 
 def test_records_of_dns_queries_are_bounded_by_the_agents_rate(daemon, steered):
