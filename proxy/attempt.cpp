@@ -13,6 +13,23 @@ bool Attempt::answer(const Verdict& verdict) {
   return true;
 }
 
+std::string protocol_of(Spoken spoken) {
+  switch (spoken) {
+    case Spoken::pending:
+      return {};
+    case Spoken::tls:
+      return "tls";
+    case Spoken::http:
+      return "http";
+    case Spoken::ssh:
+      return "ssh";
+    case Spoken::other:
+    case Spoken::silent:
+      return "tcp";
+  }
+  return {};
+}
+
 void Attempt::rename(Host host) {
   to.host = std::move(host);
   answered.clear();

@@ -26,6 +26,9 @@ struct Attempt {
   Query query(WallClock::time_point now) const;
 };
 
+// What is spoken, as people are told: "tls", "http", "ssh", "tcp"; empty: not known yet.
+std::string protocol_of(Spoken spoken);
+
 // The verdict of this policy now, with the guard's word on a bare address: that one needs no look-up, so it comes
 // first.
 Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns);

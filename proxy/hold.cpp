@@ -16,28 +16,11 @@ constexpr unsigned retry_after_seconds = 10;
 // What a decider's answer may take beyond its own time limit, to be written.
 constexpr auto decision_written = std::chrono::seconds(1);
 
-std::string protocol_of(const Attempt& attempt) {
-  switch (attempt.spoken) {
-    case Spoken::pending:
-      return {};
-    case Spoken::tls:
-      return "tls";
-    case Spoken::http:
-      return "http";
-    case Spoken::ssh:
-      return "ssh";
-    case Spoken::other:
-    case Spoken::silent:
-      return "tcp";
-  }
-  return {};
-}
-
 Circumstances circumstances_of(const ConnectionRecord& record, const Attempt& attempt, const Verdict& verdict) {
   Circumstances known;
   known.rule = verdict.rule;
   known.reason = verdict.reason;
-  known.protocol = protocol_of(attempt);
+  known.protocol = protocol_of(attempt.spoken);
   known.request_path = attempt.path.value_or("");
   known.door = record.origin.door;
   known.source = record.origin.source;

@@ -11,19 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-const char* protocol_of(Spoken spoken) {
-  switch (spoken) {
-    case Spoken::tls:
-      return "tls";
-    case Spoken::http:
-      return "http";
-    case Spoken::ssh:
-      return "ssh";
-    default:
-      return "tcp";
-  }
-}
-
 void say_where(json::object& body, const Destination& to) {
   body["host"] = to.host.text();
   body["port"] = to.port;
