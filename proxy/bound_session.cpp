@@ -141,7 +141,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
       }
       rule_permit_ = std::move(*place);
     }
-    auto route = co_await find_route(services_, session_.policy, attempt_, verdict);
+    auto route = co_await find_route(services_, session_.policy, attempt_, verdict, record_->origin.door);
     if (!route) {
       co_await turn_away(route.error());
       co_return false;

@@ -24,9 +24,10 @@ using Refused = boost::system::result<T, Refusal>;
 // An address of this host, as its interfaces are now.
 bool is_own_address(const Address& address);
 
-// Resolves and checks. The first packet about the destination leaves here, so the verdict must stand.
+// Resolves and checks. The first packet about the destination leaves here, so the verdict must stand. Who came by an
+// attached `door` may mean this host's loopback by host.sallyport.internal.
 Task<Refused<Route>> find_route(Services& services, std::shared_ptr<const Policy> policy, Attempt attempt,
-                                Verdict verdict);
+                                Verdict verdict, Door door);
 
 enum class ParentUse { tunnel, absolute_form };
 // Connects; through a parent proxy as a tunnel, unless the request itself will be sent to it in absolute form.

@@ -386,7 +386,7 @@ class HttpSession {
     if (same && still_usable()) co_return Refused<void>();
     upstream_.reset();
     if (auto limit = charge(attempt, verdict)) co_return std::move(*limit);
-    auto route = co_await find_route(services_, policy, attempt, verdict);
+    auto route = co_await find_route(services_, policy, attempt, verdict, session_.origin.door);
     if (!route) co_return route.error();
     if (!record_->is_open() && !record_->open()) co_return denied_by(DecidedBy::guard, std::string(log_trouble));
     by_parent_ = route->by_parent;

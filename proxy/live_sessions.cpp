@@ -58,4 +58,11 @@ void LiveSessions::stop_all(ClosedBy why) {
   }
 }
 
+void LiveSessions::stop_attached(std::uint64_t door, ClosedBy why) {
+  for (auto place = sessions_.begin(); place != sessions_.end();) {
+    LiveSession& session = *place++;
+    if (session.attached == door) end(session, why);
+  }
+}
+
 }  // namespace sallyport

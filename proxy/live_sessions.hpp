@@ -7,6 +7,7 @@
 
 #include <boost/asio/cancellation_signal.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <optional>
@@ -19,6 +20,7 @@ class ConnectionRecord;
 
 struct LiveSession {
   asio::cancellation_signal stop;
+  std::uint64_t attached = 0;          // the attached door it came in by; 0: another one
   std::optional<ClosedBy> stopped_by;  // set before `stop` is emitted
 
   // Set while bytes are relayed.
@@ -45,6 +47,7 @@ class LiveSessions {
   void report_traffic();
   std::vector<LiveConnection> snapshot(std::size_t limit) const;
   void stop_all(ClosedBy why);
+  void stop_attached(std::uint64_t door, ClosedBy why);
 
  private:
   static void end(LiveSession& session, ClosedBy why);

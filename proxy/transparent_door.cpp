@@ -60,7 +60,6 @@ BoundTo bound_by_address(const Shared& shared, const std::string& agent, const S
 }  // namespace
 
 Task<> serve_transparent(Session& session, Steering steering) {
-  session.origin.door = Door::transparent;
   Shared& shared = session.services.shared;
   const auto steered = steered_to(session.client.socket, steering, shared);
   if (!steered) {

@@ -5,7 +5,6 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
@@ -82,20 +81,16 @@ void Worker::begin(Shared& shared) {
   resolver_ = std::make_unique<dns::Resolver>(context_, options);
   services_ = std::make_unique<Services>(Services{shared, *resolver_, pipes_, peers_, live_});
   begin_dns();
-  for (Acceptor& acceptor : doors_.proxy) {
-    asio::co_spawn(
-        context_,
-        accept_each(acceptor,
-                    [this](Socket socket) { take(std::move(socket), DoorKind::explicit_, Steering::redirect); }),
-        asio::detached);
-  }
-  for (auto& [acceptor, steering] : doors_.transparent) {
-    const Steering how = steering;
-    asio::co_spawn(
-        context_,
-        accept_each(acceptor, [this, how](Socket socket) { take(std::move(socket), DoorKind::transparent, how); }),
-        asio::detached);
-  }
+  for (Acceptor& acceptor : doors_.proxy) accept_from(acceptor, Entrance{});
+  for (auto& [acceptor, steering] : doors_.transparent) accept_from(acceptor, Entrance{Door::transparent, steering});
+}
+
+void Worker::accept_from(Acceptor& acceptor, Entrance entrance) {
+  auto attached = entrance.attached;  // the acceptor is its own, and is needed until the loop has ended
+  asio::co_spawn(context_,
+                 accept_each(acceptor, [this, entrance = std::move(entrance)](
+                                           Socket socket) { take(std::move(socket), entrance); }),
+                 [attached = std::move(attached)](const std::exception_ptr&) {});
 }
 
 void Worker::begin_dns() {
@@ -130,10 +125,11 @@ void Worker::begin_dns() {
   doors_.dns.clear();
 }
 
-void Worker::take(Socket socket, DoorKind kind, Steering steering) {
+void Worker::take(Socket socket, Entrance entrance) {
   const auto place = live_.add();
+  if (entrance.attached) place->attached = entrance.attached->id;
   ++open_sessions_;
-  asio::co_spawn(context_, serve(std::move(socket), kind, steering, place),
+  asio::co_spawn(context_, serve(std::move(socket), std::move(entrance), place),
                  asio::bind_cancellation_slot(place->stop.slot(), [this, place](const std::exception_ptr& error) {
                    live_.remove(place);
                    --open_sessions_;
@@ -150,28 +146,29 @@ void Worker::take(Socket socket, DoorKind kind, Steering steering) {
                  }));
 }
 
-Task<> Worker::serve(Socket socket, DoorKind kind, Steering steering, LiveSessions::Place place) {
+Task<> Worker::serve(Socket socket, Entrance entrance, LiveSessions::Place place) {
   Shared& shared = services_->shared;
   error_code error;
   const auto remote = socket.remote_endpoint(error);
   if (error) co_return;
   Session session{*services_, Connection(std::move(socket)), *place, shared.policy.current(), Origin{}, {}};
   const Address source = address_of(remote.address());
-  session.origin.door = kind == DoorKind::transparent ? Door::transparent : Door::proxy;
+  session.origin.door = entrance.door;
   session.origin.source = source;
   session.origin.source_port = remote.port();
   session.origin.policy_uid = session.policy->uid();
-  const Identity identity = identify_by_address(*session.policy, shared.config, source);
+  const Identity identity = entrance.attached ? Identity{entrance.attached->agent, UnknownAgents::deny}
+                                              : identify_by_address(*session.policy, shared.config, source);
   // The explicit door may still learn the agent from credentials.
   session.origin.agent = identity.plain().value_or("unknown");
-  co_await serve_known(session, kind, steering, identity);
+  co_await serve_known(session, entrance, identity);
   while (session.next) {
     const auto step = std::exchange(session.next, nullptr);
     co_await step();
   }
 }
 
-Task<> Worker::serve_known(Session& session, DoorKind kind, Steering steering, Identity identity) {
+Task<> Worker::serve_known(Session& session, Entrance entrance, Identity identity) {
   Shared& shared = services_->shared;
   auto permit = shared.admission.admit(session.origin.agent, Clock::now());
   if (!permit && permit.error() == Admission::Fault::rate) {
@@ -181,7 +178,7 @@ Task<> Worker::serve_known(Session& session, DoorKind kind, Steering steering, I
   std::optional<Refusal> refusal;
   if (!permit) {
     refusal = denied_by(DecidedBy::limit, sentence(permit.error()));
-  } else if (kind == DoorKind::transparent && !identity.plain()) {
+  } else if (entrance.door == Door::transparent && !identity.plain()) {
     refusal = denied_by(DecidedBy::guard, "this address belongs to no agent, and unknown agents are not served here");
   } else if (!shared.guarding.load()) {
     refusal = denied_by(DecidedBy::guard, "interception is not in force, so nothing new is let out");
@@ -193,11 +190,57 @@ Task<> Worker::serve_known(Session& session, DoorKind kind, Steering steering, I
     co_return;
   }
   session.permit = std::move(*permit);
-  if (kind == DoorKind::transparent) {
-    co_await serve_transparent(session, steering);
+  if (entrance.door != Door::proxy) {
+    co_await serve_transparent(session, entrance.steering);
   } else {
     co_await serve_explicit(session, identity);
   }
+}
+
+std::uint64_t Worker::attach(SandboxSockets sockets, std::string agent) {
+  const std::uint64_t id = next_attached_++;
+  asio::post(context_, [this, id, sockets = std::move(sockets), agent = std::move(agent)]() mutable {
+    open_attached(id, std::move(sockets), std::move(agent));
+  });
+  return id;
+}
+
+void Worker::open_attached(std::uint64_t id, SandboxSockets sockets, std::string agent) {
+  const auto door = std::make_shared<AttachedDoor>();
+  door->id = id;
+  door->agent = std::move(agent);
+  door->diagnosis = std::move(sockets.diagnosis);
+  for (OwnedFd& socket : sockets.transparent) {
+    auto acceptor = adopt_listener(context_, socket.get());
+    if (!acceptor) {
+      spdlog::error("a sandbox's door can't be used: {}", acceptor.error().text);
+      return;
+    }
+    static_cast<void>(socket.take());  // the acceptor's now
+    door->acceptors.push_back(std::move(*acceptor));
+  }
+  for (auto& [datagrams, stream] : sockets.dns)
+    door->dns.push_back(dns_->adopt(datagrams.take(), stream.take(), door->agent));
+  for (Acceptor& acceptor : door->acceptors) accept_from(acceptor, Entrance{Door::attached, Steering::redirect, door});
+  attached_.emplace(id, door);
+}
+
+void Worker::close_attached(AttachedDoor& door) {
+  error_code ignored;
+  door.open = false;
+  for (Acceptor& acceptor : door.acceptors) acceptor.close(ignored);
+  for (const std::uint64_t share : door.dns) dns_->release(share);
+  door.dns.clear();
+}
+
+void Worker::detach(std::uint64_t door) {
+  asio::post(context_, [this, door] {
+    const auto found = attached_.find(door);
+    if (found == attached_.end()) return;
+    close_attached(*found->second);
+    attached_.erase(found);
+    live_.stop_attached(door, ClosedBy::detached);
+  });
 }
 
 void Worker::run_in_thread() {
@@ -235,6 +278,8 @@ void Worker::stop_accepting() {
     error_code ignored;
     for (Acceptor& acceptor : doors_.proxy) acceptor.close(ignored);
     for (auto& door : doors_.transparent) door.first.close(ignored);
+    for (auto& [id, door] : attached_) close_attached(*door);
+    attached_.clear();
     if (dns_) dns_->stop();
   });
 }

@@ -5,12 +5,17 @@
 #include "net/listener.hpp"
 #include "net/peer_gone.hpp"
 #include "proxy/agent_identity.hpp"
+#include "proxy/sandbox/sandbox.hpp"
 #include "proxy/services.hpp"
 #include "proxy/session.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 
+#include <atomic>
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,6 +33,17 @@ struct OpenDoors {
   std::vector<dns::ListeningSockets> dns;
 };
 
+// The sockets that were made in a sandbox's network: whoever comes in by them is `agent`, whatever its address.
+struct AttachedDoor {
+  std::uint64_t id = 0;
+  std::string agent;
+  std::vector<Acceptor> acceptors;
+  std::vector<std::uint64_t> dns;  // what the DNS server calls its share
+  OwnedFd diagnosis;               // asks that network's kernel about its sockets
+
+  bool open = true;
+};
+
 class Worker {
  public:
   Worker();
@@ -43,6 +59,12 @@ class Worker {
   void run() { context_.run(); }
   void join();
 
+  // From any thread, once begun. Takes over the sockets of a sandbox and serves who comes in by them; returns the
+  // door's id at once. Sockets that can't be used are told of in the log, and nobody gets out by them.
+  std::uint64_t attach(SandboxSockets sockets, std::string agent);
+  // From any thread. Closes the door and ends its connections.
+  void detach(std::uint64_t door);
+
   // From any thread.
   void sweep(std::shared_ptr<const Policy> policy);
   void report_traffic();
@@ -56,15 +78,25 @@ class Worker {
   asio::io_context& context() { return context_; }
 
  private:
-  enum class DoorKind { explicit_, transparent };
-  void take(Socket socket, DoorKind kind, Steering steering);
-  Task<> serve(Socket socket, DoorKind kind, Steering steering, LiveSessions::Place place);
-  Task<> serve_known(Session& session, DoorKind kind, Steering steering, Identity identity);
+  // Which way somebody came in.
+  struct Entrance {
+    Door door = Door::proxy;
+    Steering steering = Steering::redirect;
+    std::shared_ptr<AttachedDoor> attached{};
+  };
+  void accept_from(Acceptor& acceptor, Entrance entrance);
+  void take(Socket socket, Entrance entrance);
+  Task<> serve(Socket socket, Entrance entrance, LiveSessions::Place place);
+  Task<> serve_known(Session& session, Entrance entrance, Identity identity);
   void begin_dns();
+  void open_attached(std::uint64_t id, SandboxSockets sockets, std::string agent);
+  void close_attached(AttachedDoor& door);
 
   asio::io_context context_{1};
   asio::executor_work_guard<Executor> work_;
   OpenDoors doors_;
+  std::map<std::uint64_t, std::shared_ptr<AttachedDoor>> attached_;
+  std::atomic<std::uint64_t> next_attached_{1};
   LiveSessions live_;
   PipePool pipes_;
   PeerWatch peers_{context_};

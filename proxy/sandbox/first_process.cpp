@@ -72,6 +72,7 @@ class FirstProcess {
       all.push_back(sockets.dns[i].first.get());
       all.push_back(sockets.dns[i].second.get());
     }
+    all.push_back(sockets.diagnosis.get());
     char word = static_cast<char>(Word::sockets);
     iovec part{&word, 1};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sandbox_sockets)> control{};

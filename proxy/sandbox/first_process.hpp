@@ -8,7 +8,7 @@ namespace sallyport {
 // with its number. From it: sockets, with the descriptors, once all is ready; or failed, with a sentence.
 enum class Word : char { go = 'g', signal = 's', sockets = 'd', failed = 'e' };
 
-inline constexpr std::size_t most_sandbox_sockets = 6;
+inline constexpr std::size_t most_sandbox_sockets = 7;
 
 // Exit status: the command's.
 [[noreturn]] void be_first_process(const SandboxPlan& plan, const std::vector<std::string>& sockets, int channel);

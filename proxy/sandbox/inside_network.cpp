@@ -184,6 +184,8 @@ Outcome<SandboxSockets> make_network() {
   if (has_ipv6()) {
     if (auto added = add_family(AF_INET6, sockets); !added) return added.error();
   }
+  sockets.diagnosis = OwnedFd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (sockets.diagnosis.get() < 0) return system_complaint("the kernel can't be asked about its sockets");
   if (auto applied = apply(rules(sockets)); !applied) return applied.error();
   return sockets;
 }

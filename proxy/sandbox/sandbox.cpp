@@ -73,9 +73,10 @@ Outcome<std::string> hear(int channel, std::vector<OwnedFd>& descriptors) {
 }
 
 Outcome<SandboxSockets> sort(std::vector<OwnedFd> descriptors) {
-  if (descriptors.empty() || descriptors.size() % 3 != 0) return Complaint{"the sandbox handed over no sockets"};
+  if (descriptors.size() < 4 || descriptors.size() % 3 != 1) return Complaint{"the sandbox handed over no sockets"};
   SandboxSockets sockets;
-  for (std::size_t i = 0; i < descriptors.size(); i += 3) {
+  sockets.diagnosis = std::move(descriptors.back());
+  for (std::size_t i = 0; i + 3 < descriptors.size(); i += 3) {
     sockets.transparent.push_back(std::move(descriptors[i]));
     sockets.dns.emplace_back(std::move(descriptors[i + 1]), std::move(descriptors[i + 2]));
   }

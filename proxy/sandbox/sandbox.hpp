@@ -38,6 +38,7 @@ class OwnedFd {
 struct SandboxSockets {
   std::vector<OwnedFd> transparent;              // listening: every TCP connection but to lo and port 53
   std::vector<std::pair<OwnedFd, OwnedFd>> dns;  // UDP and listening TCP on port 53 of whatever address
+  OwnedFd diagnosis;                             // NETLINK_SOCK_DIAG of this network: whose a connection is
 };
 
 // The command and its first process, which is process 1 in there. When that ends, or this process does, however, all
