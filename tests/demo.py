@@ -1,15 +1,23 @@
 #!/usr/bin/env python3
 """The story, told by the program itself: `./dev demo`. One machine, no internet; everything is gone at the end."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
+import re
+import select
 import shlex
 import sys
+import termios
 import textwrap
+import time
+import tty
 
+from laboratory.approvals import CONSOLE
 from laboratory.clients import Agent
 from laboratory.daemon import PROXY_URL, Sallyport, program, summary, wait_until
+from laboratory.forward import Forward
 from laboratory.world import World
 
 POLICY = """\
@@ -20,6 +28,9 @@ rules:
   - deny: denied.test
     reason: paste sites leak code
 """
+# Somebody sits there and may decide; how long they have, before it is approved for them.
+PERSON = sys.stdin.isatty() and sys.stdout.isatty()
+PATIENCE = 120 if PERSON else 2
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -48,7 +59,7 @@ def show(who, words, got):
 class Story:
     def __init__(self, world):
         self.world = world
-        self.sallyport = Sallyport(world, policy=POLICY, gateway=True, approvals={"unattended": "hold"})
+        self.sallyport = Sallyport(world, policy=POLICY, gateway=True, approvals={"unattended": "hold", "timeout": "10m"})
         self.passed = True
 
     def records(self, since, **wanted):
@@ -92,7 +103,7 @@ class Story:
         self.attempt(steered, [*curl, "https://denied.test/"], {"kind": "dns", "host": "denied.test"}, False)
 
         title("5. Nobody has decided: the connection waits, open and silent, for a person")
-        self.hold(steered, ["curl", "-sS", "--max-time", "30", "https://unknown.test/"])
+        self.hold(steered, ["curl", "-sS", "--max-time", "600", "https://unknown.test/"])
 
         title("6. A change of mind: edit the policy, it takes effect at once, and beats every answer")
         since = daemon.mark()
@@ -117,20 +128,61 @@ class Story:
         since = self.sallyport.mark()
         say(paint("36", "agent$ ") + shlex.join(words) + " &")
         with concurrent.futures.ThreadPoolExecutor() as background:
-            waiting = background.submit(agent.run, *words)
+            waiting = background.submit(agent.run, *words, timeout=700)
             asked = wait_until(lambda: self.admin("/v1/approvals?state=pending")["approvals"], "the question")[0]
             self.show_admin("/v1/approvals?state=pending")
             say("    " + ", ".join(f"{key}: {asked[key]}" for key in ("id", "agent", "host", "port", "state", "reason")))
             self.saw_nothing()
-            answer = {"decision": "approve", "ttl": "1h", "note": "for the demo"}
-            got = self.admin(f"/v1/approvals/{asked['id']}", answer)
-            self.show_admin(f"/v1/approvals/{asked['id']}", answer)
-            say(f"    state: {got['approval']['state']}, connections let through: {got['released']}")
+            approved = self.decide(asked)
             got = waiting.result()
-        say("    and the waiting curl goes on:")
+        say("    and the waiting curl " + ("goes on:" if approved else "is refused:"))
         show("agent", words, got)
-        self.passed &= got.returncode == 0 and '"address"' in got.stdout
-        self.records(since, kind="close", host="unknown.test")
+        self.passed &= (got.returncode == 0 and '"address"' in got.stdout) == approved
+        self.records(since, kind="close" if approved else "refuse", host="unknown.test")
+
+    def decide(self, asked):
+        """Whoever runs this decides, by a key here or in the console; where nobody does, it is approved for them."""
+        path = f"/v1/approvals/{asked['id']}"
+        with contextlib.ExitStack() as opened:
+            self.offer(opened)
+            word = self.wait_for_a_key(path)
+        if word:
+            answer = {"decision": word, "ttl": "1h", "note": "for the demo"}
+            got = self.admin(path, answer)
+            self.show_admin(path, answer)
+            if "approval" in got:  # else somebody else was quicker
+                say(f"    state: {got['approval']['state']}, connections that had waited: {got['released']}")
+        return self.admin(path)["state"] == "approved"
+
+    def offer(self, opened):
+        if not PERSON:
+            say(f"    nobody is at a terminal: it is approved for you in {PATIENCE} s")
+            return
+        say(paint("1", "    It is yours to decide: press a to approve, d to deny."))
+        token = re.search(r"#token=\S+", self.sallyport.said())
+        try:
+            opened.callback(Forward(self.world.gateway, CONSOLE[1]).close)
+        except OSError:
+            return
+        say(f"    Or in the console: http://{CONSOLE[0]}:{CONSOLE[1]}/{token.group()}")
+        say(f"    In {PATIENCE} s it is approved for you.")
+
+    def wait_for_a_key(self, path):
+        """"approve" or "deny"; None where somebody has decided elsewhere."""
+        with contextlib.ExitStack() as restored:
+            if PERSON:
+                one_key_at_a_time(restored)
+            end = time.monotonic() + PATIENCE
+            while time.monotonic() < end:
+                if not PERSON:
+                    time.sleep(PATIENCE)
+                elif select.select([sys.stdin], [], [], 0.3)[0]:
+                    key = os.read(sys.stdin.fileno(), 1).lower()
+                    if key in (b"a", b"d", b"\n"):
+                        return "deny" if key == b"d" else "approve"
+                if self.admin(path)["state"] != "pending":
+                    return None
+        return "approve"
 
     def saw_nothing(self):
         packets, questions = len(self.world.internet.capture.take()), len(self.world.internet.asked)
@@ -153,6 +205,12 @@ class Story:
         got = self.sallyport.run("audit", "verify", *words)
         show("gateway", ["sallyport", "audit", "verify", *words], got)
         self.passed &= got.returncode == status
+
+
+def one_key_at_a_time(restored):
+    before = termios.tcgetattr(sys.stdin)
+    restored.callback(termios.tcsetattr, sys.stdin, termios.TCSADRAIN, before)
+    tty.setcbreak(sys.stdin)
 
 
 def shortened(got, lines=6):
