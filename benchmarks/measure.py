@@ -27,16 +27,22 @@ while True:
 """
 
 
-def as_many_as_possible(wanted):
-    """So many connections of one agent, or as many as the descriptor limit lets Sallyport take: it counts four for each,
-    and keeps a fifth of the places for other agents. Raises the limit as far as it goes."""
+def as_many_as_possible(wanted, descriptors=4):
+    """So many connections of one agent, or as many as the descriptor limit lets Sallyport take: each needs so many, and
+    a fifth of the places is kept for other agents. Raises the limit as far as it goes."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    possible = (most - 1000) // 5
+    possible = (most - 1000) // descriptors * 4 // 5
     if possible >= wanted:
         return wanted
-    print(f"{wanted} at once want `ulimit -n {wanted * 5 + 1000}`, and {most} is the limit here: {possible} at once")
+    needed = places_for(wanted) * descriptors + 1000
+    print(f"{wanted} at once want `ulimit -n {needed}`, and {most} is the limit here: {possible} at once")
     return possible
+
+
+def places_for(connections):
+    """Of how many places one agent can have so many."""
+    return connections * 5 // 4 + 1
 
 
 def start_keeper(namespace, first, count=1):
