@@ -42,10 +42,10 @@ std::string listening_words(const boost::json::object& status) {
 }
 
 std::string audit_words(const boost::json::object& audit) {
-  std::string words = shown(text_in(audit, "path")) + ", " + std::to_string(count_in(audit, "records")) + " records";
+  std::string words = shown(text_in(audit, "path")) + ", " + counted(count_in(audit, "records"), "record");
   if (!is_true(audit, "healthy")) words += "; it cannot be written";
   const auto dropped = count_in(audit, "dropped");
-  if (dropped != 0) words += "; " + std::to_string(dropped) + " records were lost";
+  if (dropped != 0) words += "; " + counted(dropped, "record") + (dropped == 1 ? " was lost" : " were lost");
   return words;
 }
 
@@ -95,7 +95,7 @@ int show(const Options& options) {
 
 void add_status_command(CLI::App& application, int& exit_status) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = application.add_subcommand("status", "whether the daemon runs and guards, and how much waits");
+  CLI::App* command = application.add_subcommand("status", "Whether the daemon runs and guards, and how much waits");
   add_admin_place(*command, options->place);
   command->add_flag("--json", options->json, "as the API gives it");
   command->footer("Exit status 1: it does not run, does not guard, or cannot write its log.");
