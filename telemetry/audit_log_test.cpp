@@ -185,6 +185,32 @@ TEST_F(AuditLogTest, WhatACrashLeftOpenIsEndedOnce) {
   EXPECT_TRUE(check().whole());
 }
 
+TEST_F(AuditLogTest, WhatACrashLeftHeldIsEndedOnce) {
+  {
+    auto log = open();
+    for (int i = 0; i < 5; ++i) {
+      ConnectionEvent hold = samples::connection(Activity::hold, id(i));
+      hold.origin.approval = "ap_" + id(i);
+      EXPECT_TRUE(log->append(hold));
+    }
+    EXPECT_TRUE(log->append(samples::connection(Activity::refuse, id(0))));
+    EXPECT_TRUE(log->append(samples::connection(Activity::fail, id(1)))) << "its client left";
+    EXPECT_TRUE(log->append(samples::connection(Activity::open, id(2)))) << "released, and open when all ended";
+    EXPECT_TRUE(log->append(samples::connection(Activity::open, id(3))));
+    EXPECT_TRUE(log->append(samples::connection(Activity::hold, id(3)))) << "a later request of it waits too";
+    EXPECT_TRUE(log->append(samples::connection(Activity::close, id(3))));
+  }
+  const std::string before = text();
+  open()->stop();
+  open()->stop();
+  const std::string ends = text().substr(before.size());
+  EXPECT_EQ(count(ends, "\"closed_by\":\"crash\""), 2U);
+  EXPECT_EQ(count(ends, "\"correlation_uid\":\"" + id(2) + "\""), 1U);
+  EXPECT_EQ(count(ends, "\"approval\":\"ap_" + id(4) + "\""), 1U);
+  EXPECT_EQ(count(ends, "ended while this connection was held"), 1U);
+  EXPECT_TRUE(check().whole());
+}
+
 TEST_F(AuditLogTest, KilledInTheMiddleItIsStillWhole) {
   options_.rotate_bytes = 100'000;
   // Those who are killed may have written nothing yet.

@@ -18,7 +18,9 @@ constexpr std::size_t longest_line = 1U << 20;
 constexpr std::uintmax_t tail_size = 4U << 20;
 
 constexpr std::string_view open_type = "\"type_uid\":400101,";
+constexpr std::string_view refuse_type = "\"type_uid\":400105,";
 constexpr std::string_view traffic_type = "\"type_uid\":400106,";
+constexpr std::string_view hold_type = "\"type_uid\":400199,";
 
 // The lines at the end of a file, the last one last; without their newlines.
 struct LastLines {
@@ -87,6 +89,70 @@ std::size_t file_of_last_boundary(const std::vector<std::string>& files) {
   }
   return 0;
 }
+
+// What was begun and not ended while a log is read, line by line.
+class Begun {
+ public:
+  explicit Begun(std::size_t limit) : limit_(limit) {}
+
+  void add(std::string_view line) {
+    if (is_boundary(line)) return forget();
+    if (has_type(line, open_type)) return begin(line, State::open);
+    if (has_type(line, hold_type)) return begin(line, State::held);
+    if (has_type(line, traffic_type)) return count(line);
+    if (has_type(line, refuse_type)) return refuse(line);
+    if (is_end(line)) begun_.erase(connection_key(line));
+  }
+
+  Unfinished take() {
+    Unfinished out;
+    out.beyond = beyond_;
+    for (auto& [key, begun] : begun_) out.ends.push_back(std::move(begun.end));
+    return out;
+  }
+
+ private:
+  enum class State { held, open };
+  struct One {
+    State state;
+    ConnectionEvent end;
+  };
+
+  void forget() {
+    begun_.clear();
+    beyond_ = 0;
+  }
+
+  void begin(std::string_view line, State state) {
+    std::string key = connection_key(line);
+    const auto known = begun_.find(key);
+    // A later request of an open connection waits: that connection's end is the end of both.
+    if (known != begun_.end() && state == State::held) return;
+    auto end = known != begun_.end() || begun_.size() < limit_ ? crashed_connection(line) : std::nullopt;
+    if (!end) {
+      ++beyond_;
+      return;
+    }
+    if (state == State::held) end->status_detail = "Sallyport ended while this connection was held.";
+    begun_.insert_or_assign(std::move(key), One{state, std::move(*end)});
+  }
+
+  // It ends a hold; of what is open, one request was refused.
+  void refuse(std::string_view line) {
+    const auto known = begun_.find(connection_key(line));
+    if (known != begun_.end() && known->second.state == State::held) begun_.erase(known);
+  }
+
+  void count(std::string_view line) {
+    const auto known = begun_.find(connection_key(line));
+    const auto event = known == begun_.end() ? std::nullopt : crashed_connection(line);
+    if (event) known->second.end.cumulative = event->cumulative;
+  }
+
+  const std::size_t limit_;
+  std::unordered_map<std::string, One> begun_;
+  std::uint64_t beyond_ = 0;
+};
 
 }  // namespace
 
@@ -211,30 +277,12 @@ Outcome<LogTail> read_tail(const std::vector<std::string>& files) {
 }
 
 Unfinished find_unfinished(const std::vector<std::string>& files, std::size_t limit) {
-  std::unordered_map<std::string, ConnectionEvent> open;
-  Unfinished out;
+  Begun begun(limit);
   for (std::size_t i = file_of_last_boundary(files); i < files.size(); ++i) {
     LineReader reader(files[i]);
-    while (reader.next()) {
-      const std::string_view line = reader.line();
-      if (is_boundary(line)) {
-        open.clear();
-        out.beyond = 0;
-      } else if (has_type(line, open_type)) {
-        auto event = open.size() < limit ? crashed_connection(line) : std::nullopt;
-        if (event) open.insert_or_assign(connection_key(line), std::move(*event));
-        if (!event) ++out.beyond;
-      } else if (is_end(line)) {
-        open.erase(connection_key(line));
-      } else if (has_type(line, traffic_type)) {
-        const auto known = open.find(connection_key(line));
-        const auto event = known == open.end() ? std::nullopt : crashed_connection(line);
-        if (event) known->second.cumulative = event->cumulative;
-      }
-    }
+    while (reader.next()) begun.add(reader.line());
   }
-  for (auto& [key, event] : open) out.ends.push_back(std::move(event));
-  return out;
+  return begun.take();
 }
 
 }  // namespace sallyport

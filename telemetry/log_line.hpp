@@ -29,7 +29,7 @@ struct LogLine {
 // nullopt: not a record of ours, such as a line torn by a crash.
 std::optional<LogLine> parse_log_line(std::string_view text);
 
-// The Open that `text` records, as the Fail that ends it after a crash. nullopt: it is none.
+// The Open or the begun hold that `text` records, as the Fail that ends it after a crash. nullopt: it is none.
 std::optional<ConnectionEvent> crashed_connection(std::string_view text);
 
 // Reads a file line by line, holding one line. A line longer than a mebibyte is cut into several, none of which parses.
@@ -66,7 +66,7 @@ struct LogTail {
 // The end of the log whose files these are, oldest first. An error where the last records can't be understood.
 Outcome<LogTail> read_tail(const std::vector<std::string>& files);
 
-// The connections that were open when the log's writer died, as their ends. At most `limit`; `beyond` counts the rest.
+// The connections that were open or held when the log's writer died, as their ends. At most `limit`; `beyond` counts the rest.
 struct Unfinished {
   std::vector<ConnectionEvent> ends;
   std::uint64_t beyond = 0;

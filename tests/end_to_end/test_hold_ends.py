@@ -9,7 +9,7 @@ import pytest
 
 from laboratory.approvals import Reviewer
 from laboratory.clients import receive_all
-from laboratory.daemon import PROXY, ours, wait_until
+from laboratory.daemon import PROXY, matches, ours, wait_until
 
 POLICY = """\
 version: 1
@@ -226,7 +226,11 @@ def test_A_12_kill_9_while_holding_loses_and_invents_nothing(world, start, expli
     with explicit.proxy() as stream:
         stream.sendall(connect_request("two.test"))
         assert after.wait(host="two.test")["id"] == ids["two.test"]
+    # Every hold that was begun has its end: those that were answered by their answer, the others by the crash.
     sallyport.wait_for(0, kind="fail", host="four.test", closed_by="crash")
+    cut = sallyport.wait_for(0, kind="fail", host="two.test", closed_by="crash")
+    assert ours(cut)["approval"] == ids["two.test"]
+    assert not [event for event in sallyport.events() if matches(event, {"host": "one.test", "closed_by": "crash"})]
 
 
 def test_A_10_of_answers_at_the_same_time_one_wins_and_the_others_are_told(start, explicit):
