@@ -3,6 +3,7 @@
 #include "proxy/sandbox/confinement.hpp"
 #include "proxy/sandbox/inside_files.hpp"
 #include "proxy/sandbox/inside_network.hpp"
+#include "proxy/sandbox/inside_terminal.hpp"
 
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -15,6 +16,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -36,10 +38,12 @@ class FirstProcess {
     auto sockets = make_network();
     if (!sockets) fail(sockets.error());
     if (auto made = make_files(plan_, listening); !made) fail(made.error());
+    auto terminal = plan_.terminal ? make_terminal(jobs_) : no_terminal();
+    if (!terminal) fail(terminal.error());
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (auto confined = confine(); !confined) fail(confined.error());
-    hand_over(*sockets);
-    { const SandboxSockets none = std::move(*sockets); }
+    hand_over(*sockets, *terminal);
+    { const auto none = std::pair(std::move(*sockets), std::move(*terminal)); }
     block_child_signal();
     if (!told_to_go()) ::_exit(exit_not_started);
     start_command();
@@ -65,7 +69,12 @@ class FirstProcess {
     ::_exit(exit_not_started);
   }
 
-  void hand_over(const SandboxSockets& sockets) const {
+  static Outcome<SandboxTerminal> no_terminal() {
+    if (auto forgotten = forget_terminal(); !forgotten) return forgotten.error();
+    return SandboxTerminal();
+  }
+
+  void hand_over(const SandboxSockets& sockets, const SandboxTerminal& terminal) const {
     std::vector<int> all;
     for (std::size_t i = 0; i < sockets.transparent.size(); ++i) {
       all.push_back(sockets.transparent[i].get());
@@ -73,7 +82,12 @@ class FirstProcess {
       all.push_back(sockets.dns[i].second.get());
     }
     all.push_back(sockets.diagnosis.get());
-    char word = static_cast<char>(Word::sockets);
+    hand_over(Word::sockets, all);
+    if (plan_.terminal) hand_over(Word::terminal, {terminal.master.get(), terminal.jobs.get()});
+  }
+
+  void hand_over(Word what, const std::vector<int>& all) const {
+    char word = static_cast<char>(what);
     iovec part{&word, 1};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sandbox_sockets)> control{};
     msghdr message{};
@@ -99,7 +113,9 @@ class FirstProcess {
 
   void start_command() {
     command_ = ::fork();
+    if (command_ > 0) ::setpgid(command_, command_);  // whoever of the two comes first
     if (command_ != 0) return;
+    lead_group();
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
     std::vector<char*> words, environment;
     for (const auto& word : plan_.command) words.push_back(const_cast<char*>(word.c_str()));
@@ -113,31 +129,61 @@ class FirstProcess {
     ::_exit(error == ENOENT ? exit_not_found : exit_not_executable);
   }
 
+  // A group of its own, in the foreground of its terminal. SIGTTOU, for who isn't there yet, is blocked meanwhile.
+  void lead_group() const {
+    ::setpgid(0, 0);
+    if (!plan_.terminal) return;
+    sigset_t background;
+    sigemptyset(&background);
+    sigaddset(&background, SIGTTOU);
+    ::sigprocmask(SIG_BLOCK, &background, nullptr);
+    const OwnedFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
+    ::tcsetpgrp(terminal.get(), ::getpgrp());
+  }
+
   // Reaps whoever has lost its parent; the command's own end is the end of all.
   int mind_command() const {
     if (command_ < 0) return exit_not_started;
-    std::array<pollfd, 2> both{pollfd{children_, POLLIN, 0}, pollfd{channel_, POLLIN, 0}};
+    std::array<pollfd, 3> all{pollfd{children_, POLLIN, 0}, pollfd{channel_, POLLIN, 0},
+                              pollfd{jobs_.get(), POLLIN, 0}};
     for (;;) {
-      if (::poll(both.data(), both.size(), -1) < 0 && errno != EINTR) return exit_not_started;
-      if (both[0].revents != 0) {
+      if (::poll(all.data(), all.size(), -1) < 0 && errno != EINTR) return exit_not_started;
+      if (all[0].revents != 0) {
         signalfd_siginfo ignored{};
         static_cast<void>(::read(children_, &ignored, sizeof ignored));
         int status = 0;
-        for (pid_t ended; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-          if (ended == command_) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        for (pid_t changed; (changed = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+          if (changed != command_) continue;
+          if (WIFSTOPPED(status)) {
+            tell_job(job_stopped);
+            continue;
+          }
+          return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         }
       }
-      if (both[1].revents != 0) {
+      if (all[1].revents != 0) {
         char words[2] = {0, 0};
         const ssize_t got = ::recv(channel_, words, sizeof words, MSG_DONTWAIT);
         if (got == 0) return exit_not_started;  // whoever let things out has gone
         if (got == 2 && words[0] == static_cast<char>(Word::signal)) ::kill(command_, words[1]);
+        if (got == 2 && words[0] == static_cast<char>(Word::group_signal)) ::kill(-command_, words[1]);
+      }
+      if (all[2].revents != 0) {
+        char word = 0;
+        const ssize_t got = ::recv(jobs_.get(), &word, 1, MSG_DONTWAIT);
+        if (got == 0) all[2].fd = -1;  // whoever minds the jobs has gone; the command goes on
+        if (got == 1 && word == job_continue) ::kill(-command_, SIGCONT);
       }
     }
   }
 
+  void tell_job(char word) const {
+    if (jobs_.get() >= 0) static_cast<void>(::send(jobs_.get(), &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+  }
+
   const SandboxPlan& plan_;
   int channel_;
+  OwnedFd jobs_;
   int children_ = -1;
   pid_t command_ = -1;
   sigset_t before_{};

@@ -4,9 +4,10 @@
 
 namespace sallyport {
 
-// What goes over the channel. To the first process: go (twice: the ids are mapped; the command may start) and signal,
-// with its number. From it: sockets, with the descriptors, once all is ready; or failed, with a sentence.
-enum class Word : char { go = 'g', signal = 's', sockets = 'd', failed = 'e' };
+// What goes over the channel. To the first process: go (twice: the ids are mapped; the command may start) and signal or
+// group_signal, with its number. From it: sockets, with the descriptors, and terminal, where there is one, once all is
+// ready; or failed, with a sentence.
+enum class Word : char { go = 'g', signal = 's', group_signal = 'p', sockets = 'd', terminal = 't', failed = 'e' };
 
 inline constexpr std::size_t most_sandbox_sockets = 7;
 

@@ -54,6 +54,7 @@ class Files {
     mount_proc();
     pin_what_leads_to_ours();
     keep_shared();
+    hide_terminals();
     mount_empty("/dev/shm", "1777");
     hide_runtime();
     lead_to_our_dns(resolver_file);
@@ -104,6 +105,24 @@ class Files {
       Kept kept{path, OwnedFd(::open(path.c_str(), O_PATH | O_CLOEXEC)), is_folder(path)};
       if (kept.descriptor.get() < 0) mount_failed(path);
       shared_.push_back(std::move(kept));
+    }
+  }
+
+  // Each terminal has a name: who opens that of the real one types, draws and reads there.
+  static void hide_terminals() {
+    if (is_folder("/dev/pts")) {
+      mount_terminals("/dev/pts");
+      if (exists("/dev/ptmx") && !fs::is_symlink("/dev/ptmx")) bind_mount("/dev/pts/ptmx", "/dev/ptmx");
+    }
+    std::error_code error;
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator("/dev", error)) {
+      const std::string name = entry.path().filename().string();
+      const bool screen = name == "console" || name.starts_with("vcs") || (name.starts_with("tty") && name != "tty");
+      if (screen && entry.is_character_file(error)) found.push_back(entry.path().string());
+    }
+    for (const auto& path : found) {
+      if (::access(path.c_str(), R_OK) == 0 || ::access(path.c_str(), W_OK) == 0) bind_mount("/dev/null", path);
     }
   }
 

@@ -53,6 +53,10 @@ void mount_empty(const std::string& folder, const char* mode) {
   mount_or_throw("tmpfs", folder, "tmpfs", no_suid | no_devices, options.c_str());
 }
 
+void mount_terminals(const std::string& folder) {
+  mount_or_throw("devpts", folder, "devpts", no_suid | no_exec, "newinstance,ptmxmode=0666,mode=0620");
+}
+
 void bind_mount(const std::string& from, const std::string& onto) {
   mount_or_throw(from.c_str(), onto, nullptr, mount_bind | mount_recursive, nullptr);
 }

@@ -20,6 +20,8 @@ bool is_folder(const std::string& path);
 void keep_mounts_to_ourselves();
 void mount_proc();
 void mount_empty(const std::string& folder, const char* mode);
+// A place for terminals that are no others' (devpts).
+void mount_terminals(const std::string& folder);
 void bind_mount(const std::string& from, const std::string& onto);
 void make_read_only(const std::string& mount_point, Within within);
 // Makes it a mount point of its own, so that it can't be renamed or removed.

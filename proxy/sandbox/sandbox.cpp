@@ -133,6 +133,11 @@ Outcome<Sandbox> Sandbox::start(const SandboxPlan& plan) {
   auto sorted = sort(std::move(descriptors));
   if (!sorted) return sorted.error();
   sandbox.sockets = std::move(*sorted);
+  if (!plan.terminal) return sandbox;
+  descriptors.clear();
+  if (auto heard = hear(sandbox.fd(), descriptors); !heard) return heard.error();
+  if (descriptors.size() != 2) return Complaint{"the sandbox handed over no terminal"};
+  sandbox.terminal = {std::move(descriptors[0]), std::move(descriptors[1])};
   return sandbox;
 }
 
@@ -148,8 +153,9 @@ Outcome<void> Sandbox::release() {
   return {};
 }
 
-void Sandbox::forward(int signal) {
-  const char words[2] = {static_cast<char>(Word::signal), static_cast<char>(signal)};
+void Sandbox::forward(int signal, To whom) {
+  const Word word = whom == To::group ? Word::group_signal : Word::signal;
+  const char words[2] = {static_cast<char>(word), static_cast<char>(signal)};
   static_cast<void>(::send(channel_.get(), words, sizeof words, MSG_NOSIGNAL));
 }
 

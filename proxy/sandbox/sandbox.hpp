@@ -18,6 +18,7 @@ struct SandboxPlan {
   std::vector<std::string> hidden;       // folders that are empty inside
   std::vector<std::string> read_only;    // files that can't be changed, nor moved away, inside
   std::vector<std::string> shared;       // what stays visible although it would be hidden
+  bool terminal = false;                 // it gets one of its own; without, it has none, whatever ours are
 };
 
 // A descriptor that closes itself.
@@ -41,6 +42,15 @@ struct SandboxSockets {
   OwnedFd diagnosis;                             // NETLINK_SOCK_DIAG of this network: whose a connection is
 };
 
+// The command's own terminal, where the plan says so. Every standard descriptor of ours that is a terminal is this one
+// inside; the others are as ours.
+struct SandboxTerminal {
+  OwnedFd master;
+  // Datagrams of one byte. From the sandbox: job_stopped. To it: job_continue.
+  OwnedFd jobs;
+};
+inline constexpr char job_stopped = 'z', job_continue = 'c';
+
 // The command and its first process, which is process 1 in there. When that ends, or this process does, however, all
 // in there are killed.
 class Sandbox {
@@ -50,20 +60,26 @@ class Sandbox {
   static Outcome<Sandbox> start(const SandboxPlan& plan);
 
   Sandbox(Sandbox&& other) noexcept
-      : sockets(std::move(other.sockets)), channel_(std::move(other.channel_)), pid_(std::exchange(other.pid_, -1)) {}
+      : sockets(std::move(other.sockets)),
+        terminal(std::move(other.terminal)),
+        channel_(std::move(other.channel_)),
+        pid_(std::exchange(other.pid_, -1)) {}
   Sandbox& operator=(Sandbox&&) = delete;
   // Kills what is still in there.
   ~Sandbox();
 
   Outcome<void> release();
-  // Hands a signal to the command.
-  void forward(int signal);
+  // Hands a signal to the command, or, as a terminal does, to all of its group. No signal of our terminal reaches it
+  // otherwise: it has a session of its own.
+  enum class To { command, group };
+  void forward(int signal, To whom = To::command);
   // Becomes readable when the command has ended.
   int fd() const { return channel_.get(); }
   // Waits for the end: the command's exit status, or 128 and the signal's number.
   int wait();
 
   SandboxSockets sockets;
+  SandboxTerminal terminal;
 
  private:
   Sandbox(OwnedFd channel, pid_t pid) : channel_(std::move(channel)), pid_(pid) {}
