@@ -1,5 +1,6 @@
 #include "net/pipe_pool.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,16 +10,19 @@ namespace sallyport {
 
 namespace {
 constexpr std::size_t scratch_bytes = 64 << 10;
-}
+constexpr int most_large = 16;
+std::atomic<int> large_pipes{0};  // in this process
+}  // namespace
 
 PipeLease::PipeLease(PipeLease&& other) noexcept
     : held(std::exchange(other.held, 0)),
       pool_(std::exchange(other.pool_, nullptr)),
       in_(std::exchange(other.in_, -1)),
-      out_(std::exchange(other.out_, -1)) {}
+      out_(std::exchange(other.out_, -1)),
+      large_(std::exchange(other.large_, false)) {}
 
 PipeLease::~PipeLease() {
-  if (pool_) pool_->take_back({in_, out_}, held);
+  if (pool_) pool_->take_back({in_, out_, large_}, held);
 }
 
 PipePool::PipePool(PipePoolOptions options) : options_(options) {
@@ -29,30 +33,45 @@ PipePool::PipePool(PipePoolOptions options) : options_(options) {
 }
 
 PipePool::~PipePool() {
-  for (const Ends& pipe : idle_) {
-    ::close(pipe.in);
-    ::close(pipe.out);
-  }
+  for (const Ends& pipe : idle_) close(pipe);
 }
 
 PipeLease PipePool::borrow() {
   PipeLease lease;
   if (lent_ >= options_.lend) return lease;
+  Ends pipe{-1, -1, false};
   if (!idle_.empty()) {
-    lease.in_ = idle_.back().in;
-    lease.out_ = idle_.back().out;
+    pipe = idle_.back();
     idle_.pop_back();
-  } else {
-    int ends[2];
-    if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return lease;
-    lease.out_ = ends[0];
-    lease.in_ = ends[1];
-    // Refused past the user's share of pipe memory: the default size carries bytes too.
-    ::fcntl(lease.in_, F_SETPIPE_SZ, static_cast<int>(options_.pipe_bytes));
+  } else if (!make(pipe)) {
+    return lease;
   }
+  lease.in_ = pipe.in;
+  lease.out_ = pipe.out;
+  lease.large_ = pipe.large;
   lease.pool_ = this;
   ++lent_;
   return lease;
+}
+
+bool PipePool::make(Ends& pipe) const {
+  int ends[2];
+  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return false;
+  pipe.out = ends[0];
+  pipe.in = ends[1];
+  const auto resize = [&](std::size_t bytes) { return ::fcntl(pipe.in, F_SETPIPE_SZ, static_cast<int>(bytes)) >= 0; };
+  pipe.large = large_pipes.fetch_add(1) < most_large && resize(options_.large_bytes);
+  if (pipe.large) return true;
+  --large_pipes;
+  // Refused past the user's share of pipe memory: the default size carries bytes too.
+  static_cast<void>(resize(options_.pipe_bytes));
+  return true;
+}
+
+void PipePool::close(const Ends& pipe) {
+  ::close(pipe.in);
+  ::close(pipe.out);
+  if (pipe.large) --large_pipes;
 }
 
 std::span<std::uint8_t> PipePool::scratch() {
@@ -67,8 +86,7 @@ void PipePool::take_back(Ends pipe, std::size_t held) {
     idle_.push_back(pipe);
     return;
   }
-  ::close(pipe.in);
-  ::close(pipe.out);
+  close(pipe);
 }
 
 }  // namespace sallyport

@@ -29,6 +29,7 @@ class PipeLease {
   PipePool* pool_ = nullptr;
   int in_ = -1;
   int out_ = -1;
+  bool large_ = false;
 };
 
 struct PipePoolOptions {
@@ -37,6 +38,8 @@ struct PipePoolOptions {
   // Asked for; the kernel may give less. Larger is cheaper (relay_benchmark: 0.39 s of CPU a GiB at 64 KiB, 0.31 at
   // 256 KiB, 0.24 at 1 MiB, 0.46 copying), but an unprivileged user has 64 MiB for all pipes together.
   std::size_t pipe_bytes = 256 << 10;
+  // The first ones of the process are of this size, as many as a quarter of that share holds.
+  std::size_t large_bytes = 1 << 20;
 };
 
 // One per thread, used by that thread alone; outlives its leases. Where SIGPIPE still has its default action it is
@@ -61,7 +64,10 @@ class PipePool {
   friend class PipeLease;
   struct Ends {
     int in, out;
+    bool large;
   };
+  bool make(Ends& pipe) const;
+  static void close(const Ends& pipe);
   void take_back(Ends pipe, std::size_t held);
 
   PipePoolOptions options_;

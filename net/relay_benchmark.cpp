@@ -60,6 +60,7 @@ void relay_gibibyte(benchmark::State& state) {
   constexpr std::size_t size = 1024 * mebibyte;
   PipePoolOptions options;
   options.pipe_bytes = static_cast<std::size_t>(state.range(0)) << 10;
+  options.large_bytes = options.pipe_bytes;
   if (options.pipe_bytes == 0) options.lend = 0;
   double spent = 0;
   for (auto _ : state) {
