@@ -27,6 +27,10 @@ std::string obstacle(const Grant& grant) {
   if (!capitals) return "its method is not one that a rule names";
   const std::string& path = grant.question.path;
   if (!path.empty() && !PathPattern::parse(path)) return "its path is not one that a rule names";
+  // A path that can be read in several ways was asked about as the agent wrote it, stars and all; as a rule they would
+  // stand for anything. Nothing here tells it from a pattern that a rule wrote like that.
+  if (path.find('*') != std::string::npos && path.find("%2F") != std::string::npos)
+    return "its path has a * and an encoded slash, and may be one path or a pattern: write the rule yourself";
   return {};
 }
 

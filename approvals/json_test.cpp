@@ -136,6 +136,16 @@ TEST_F(ApprovalsTest, GrantsAsPolicyAreRulesThatAnswerTheSame) {
   EXPECT_TRUE(Policy::parse(grants_as_policy({}), "policy.yaml", ".").has_value());
 }
 
+TEST_F(ApprovalsTest, A_06_StarsThatAnAgentWroteBecomeNoPattern) {
+  Question odd = question_of("bot", "api.example.com", "r");
+  odd.method = "POST";
+  odd.path = "/v1/x%2F**";
+  decide(ask(odd), approve());
+  const std::string text = grants_as_policy(approvals_->grants({}));
+  EXPECT_THAT(text, testing::Not(HasSubstr("allow:"))) << text;
+  EXPECT_TRUE(Policy::parse(text, "policy.yaml", ".").has_value()) << text;
+}
+
 TEST(Json, DurationsReadBackAsTheyAreWritten) {
   for (const std::int64_t seconds : {1LL, 59LL, 60LL, 90LL, 3600LL, 86'400LL, 90'000LL}) {
     const std::chrono::seconds duration(seconds);
