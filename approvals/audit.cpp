@@ -26,6 +26,14 @@ void describe(ApiEvent& event, const Grant& grant, const Actor& actor) {
   event.match = word_of(grant.decision.match);
 }
 
+std::string times_text(std::uint64_t times) {
+  return std::to_string(times) + (times == 1 ? " time" : " times");
+}
+
+std::string used_text(const Grant& grant) {
+  return "Used " + times_text(grant.used) + ".";
+}
+
 }  // namespace
 
 // A log that blocks what it cannot record blocks decisions, too.
@@ -73,7 +81,7 @@ bool Approvals::State::log_revocation(const Grant& grant, const std::string& cor
   event.approval = grant.approval;
   describe(event, grant, grant.ended_by);
   event.success = success;
-  event.status_detail = success ? "Used " + std::to_string(grant.used) + " times."
+  event.status_detail = success ? used_text(grant)
                                 : "The revocation could not be written to disk; the grant is in force.";
   return audit.append(std::move(event));
 }
@@ -87,14 +95,14 @@ void Approvals::State::log_end(const Grant& grant) {
   event.operation = grant.end == Grant::End::used_up ? "grants.used_up" : "grants.expire";
   event.approval = grant.approval;
   describe(event, grant, grant.ended_by);
-  event.status_detail = "Used " + std::to_string(grant.used) + " times.";
+  event.status_detail = used_text(grant);
   (void)audit.append(std::move(event));
 }
 
 void Approvals::State::log_expiry(const Approval& approval) {
   ApiEvent event = event_of(approval, "approvals.expire", approval.decided);
   event.actor = "sallyport";
-  event.status_detail = "Nobody decided; it was last asked " + std::to_string(approval.tries) + " tries on.";
+  event.status_detail = "Nobody decided; it was asked " + times_text(approval.tries) + ".";
   (void)audit.append(std::move(event));
 }
 

@@ -46,11 +46,18 @@ struct Approvals::State::Act {
     std::vector<std::shared_ptr<Waiter>> answered, again;
     std::optional<Answer> answer;
     std::optional<Decided> decided;
+
+    void answer_all(State& state);
+    void close(State& state);
   };
   std::vector<Part> parts;
   Records to_look_again;  // questions that a counted grant might answer: theirs is to try
   std::vector<std::shared_ptr<Waiter>> others;
   bool finished = false, written = false;
+
+  Changes as_changes(const Actor& by) const;
+  void wake_the_uncertain(State& state);
+  void tell_of_all(State& state);
 };
 
 std::optional<Approvals::DecideFault> Approvals::State::refusal(const Records& records,
@@ -63,39 +70,47 @@ std::optional<Approvals::DecideFault> Approvals::State::refusal(const Records& r
   return narrow ? std::nullopt : std::optional(DecideFault::too_wide);
 }
 
+std::shared_ptr<GrantRecord> Approvals::State::grant_for(const ApprovalRecord& record, const Decision& decision,
+                                                         const Actor& by) {
+  const auto at = now();
+  const auto ttl = decision.ttl.value_or(limits.grant);
+  const std::uint64_t waiting = record.waiters.size();
+  GrantRow row{Grant{.id = new_id("gr_"),
+                     .approval = record.approval().id,
+                     .question = record.approval().question,
+                     .decision = decision,
+                     .by = by,
+                     .created = at,
+                     .expires = at + ttl,
+                     .uses_left = decision.uses,
+                     .upload_left = decision.upload,
+                     .used = 0,
+                     .end = Grant::End::none,
+                     .ended = {},
+                     .ended_by = {}},
+               ++sequence};
+  row.grant.decision.ttl = ttl;
+  if (decision.scope == Scope::once) row.grant.uses_left = std::max<std::uint64_t>(1, waiting);
+  auto grant = std::make_shared<GrantRecord>(std::move(row));
+  grant->deadline = std::chrono::steady_clock::now() + ttl;
+  return grant;
+}
+
 std::shared_ptr<Approvals::State::Act> Approvals::State::prepare(const Records& records, const Decision& decision,
                                                                  const Actor& by) {
   auto act = std::make_shared<Act>();
-  const auto at = now();
-  const auto ttl = decision.ttl.value_or(limits.grant);
   for (const auto& record : records) record->busy = true;
   for (const auto& record : records) {
     const std::uint64_t waiting = record->waiters.size();
-    GrantRow row{Grant{.id = new_id("gr_"),
-                       .approval = record->approval().id,
-                       .question = record->approval().question,
-                       .decision = decision,
-                       .by = by,
-                       .created = at,
-                       .expires = at + ttl,
-                       .uses_left = decision.uses,
-                       .upload_left = decision.upload,
-                       .used = 0,
-                       .end = Grant::End::none,
-                       .ended = {},
-                       .ended_by = {}},
-                 ++sequence};
-    row.grant.decision.ttl = ttl;
-    if (decision.scope == Scope::once) row.grant.uses_left = std::max<std::uint64_t>(1, waiting);
-    auto grant = std::make_shared<GrantRecord>(std::move(row));
-    grant->deadline = std::chrono::steady_clock::now() + ttl;
+    const auto grant = grant_for(*record, decision, by);
     // Spent in the same write, so that a crash can't give them again.
     std::uint64_t slots = std::min(waiting, grant->grant().uses_left.value_or(waiting));
     if (decision.upload) slots = std::min<std::uint64_t>(slots, 1);
     reserve(*grant, slots);
     act->parts.push_back({record, grant, slots, true, {}, {}, {}, {}});
     for (const auto& [number, other] : pending) {
-      if (other->busy || !grant->offers(at) || !GrantIndex::covers(grant->grant(), other->approval().question))
+      if (other->busy || !grant->offers(grant->grant().created) ||
+          !GrantIndex::covers(grant->grant(), other->approval().question))
         continue;
       if (grant->is_bounded()) {
         act->to_look_again.push_back(other);
@@ -108,56 +123,72 @@ std::shared_ptr<Approvals::State::Act> Approvals::State::prepare(const Records& 
   return act;
 }
 
+// The answer is in force, and those who wait for it are told apart: who gets it, and who has to look again.
+void Approvals::State::Act::Part::answer_all(State& state) {
+  grant->approvals.push_back(record->approval().id);
+  if (first) state.put_in_force(grant);
+  answer = state.answer_of(*grant);
+  if (grant->grant().decision.upload) answer->upload = grant->grant().decision.upload;
+  const std::uint64_t expected = slots;
+  while (!record->waiters.empty()) {
+    std::shared_ptr<Waiter> waiter = record->waiters.front();
+    state.dequeue(*waiter);
+    const bool counted = grant->is_bounded();
+    if (counted && slots == 0) {
+      again.push_back(std::move(waiter));
+      continue;
+    }
+    if (counted) {
+      --slots;
+    } else if (answered.size() >= expected || !first) {
+      ++grant->grant().used;  // came while it was written
+    }
+    answered.push_back(std::move(waiter));
+  }
+}
+
+void Approvals::State::Act::Part::close(State& state) {
+  const Grant& given = grant->grant();
+  Approval& approval = record->approval();
+  approval.decision = given.decision;
+  approval.by = given.by;
+  approval.grant = given.id;
+  state.close(*record, given.decision.approve ? Approval::State::approved : Approval::State::denied, given.created);
+  state.changed(*record, StoreThread::Urgency::soon);
+  // Those who left while it was written have used nothing.
+  for (; grant->is_bounded() && slots > 0; --slots) state.put_back(*grant, answer->upload);
+}
+
+void Approvals::State::Act::wake_the_uncertain(State& state) {
+  for (const auto& record : to_look_again) {
+    while (!record->busy && !record->waiters.empty()) {
+      others.push_back(record->waiters.front());
+      state.dequeue(*others.back());
+    }
+    state.tell(Waiting{record->approval().id, record->approval().waiting});
+  }
+}
+
+void Approvals::State::Act::tell_of_all(State& state) {
+  for (Part& part : parts) {
+    const std::uint64_t released = part.answered.size() + part.again.size();
+    part.decided = Decided{part.record->approval(), part.grant->grant(), released};
+    if (state.has_listeners()) state.tell(WasDecided{*part.decided});
+  }
+}
+
 // On the store's thread, before anything else can see or write these records.
 void Approvals::State::apply(Act& act, bool written) {
   const std::lock_guard lock(mutex);
   for (Act::Part& part : act.parts) {
     part.record->busy = false;
     if (!written) continue;
-    GrantRecord& grant = *part.grant;
-    grant.approvals.push_back(part.record->approval().id);
-    if (part.first) put_in_force(part.grant);
-    const std::uint64_t before = part.slots;
-    part.answer = answer_of(grant);
-    if (grant.grant().decision.upload) part.answer->upload = grant.grant().decision.upload;
-    while (!part.record->waiters.empty()) {
-      std::shared_ptr<Waiter> waiter = part.record->waiters.front();
-      dequeue(*waiter);
-      const bool counted = grant.is_bounded();
-      if (counted && part.slots == 0) {
-        part.again.push_back(std::move(waiter));
-        continue;
-      }
-      if (counted) {
-        --part.slots;
-      } else if (part.answered.size() >= before || !part.first) {
-        ++grant.grant().used;  // came while it was written
-      }
-      part.answered.push_back(std::move(waiter));
-    }
-    const bool denied = !grant.grant().decision.approve;
-    Approval& approval = part.record->approval();
-    approval.decision = grant.grant().decision;
-    approval.by = grant.grant().by;
-    approval.grant = grant.grant().id;
-    close(*part.record, denied ? Approval::State::denied : Approval::State::approved, grant.grant().created);
-    changed(*part.record, StoreThread::Urgency::soon);
-    // Those who left while it was written have used nothing.
-    for (; grant.is_bounded() && part.slots > 0; --part.slots) put_back(grant, part.answer->upload);
+    part.answer_all(*this);
+    part.close(*this);
   }
   if (written) {
-    for (const auto& record : act.to_look_again) {
-      while (!record->busy && !record->waiters.empty()) {
-        act.others.push_back(record->waiters.front());
-        dequeue(*act.others.back());
-      }
-      tell(Waiting{record->approval().id, record->approval().waiting});
-    }
-    for (Act::Part& part : act.parts) {
-      const std::uint64_t released = part.answered.size() + part.again.size();
-      part.decided = Decided{part.record->approval(), part.grant->grant(), released};
-      if (has_listeners()) tell(WasDecided{*part.decided});
-    }
+    act.wake_the_uncertain(*this);
+    act.tell_of_all(*this);
     for (Act::Part& part : act.parts) {
       if (part.first) end_if_used_up(*part.grant);
     }
@@ -181,32 +212,43 @@ void Approvals::State::release(Act& act) {
   for (const auto& waiter : act.others) waiter->tell(std::nullopt);
 }
 
+// What the store will hold once this is decided.
+Changes Approvals::State::Act::as_changes(const Actor& by) const {
+  Changes changes;
+  for (const Part& part : parts) {
+    const Grant& grant = part.grant->grant();
+    ApprovalRow row = part.record->row;
+    row.approval.state = grant.decision.approve ? Approval::State::approved : Approval::State::denied;
+    row.approval.decision = grant.decision;
+    row.approval.by = by;
+    row.approval.decided = grant.created;
+    row.approval.grant = grant.id;
+    changes.approvals.push_back(std::move(row));
+    if (part.first) changes.grants.push_back(part.grant->row);
+  }
+  return changes;
+}
+
+// The log first: an answer in force that nobody finds there is worse than a record of one that then failed. How many of
+// them it took: none after the first that it refused.
+std::size_t Approvals::State::log_all(const Act& act, const std::vector<ApprovalRow>& rows) {
+  std::size_t logged = 0;
+  while (logged < rows.size() && log_works() &&
+         log_decision(rows[logged].approval, act.parts[logged].grant->grant(), true))
+    ++logged;
+  return logged;
+}
+
 Approvals::State::AllDecided Approvals::State::decide(std::unique_lock<std::mutex>& lock, const Records& records,
                                                       const Decision& decision, const Actor& by) {
   if (const auto fault = refusal(records, decision)) return *fault;
   const std::shared_ptr<Act> act = prepare(records, decision, by);
-  Changes changes;
-  for (const Act::Part& part : act->parts) {
-    ApprovalRow row = part.record->row;
-    row.approval.state = decision.approve ? Approval::State::approved : Approval::State::denied;
-    row.approval.decision = part.grant->grant().decision;
-    row.approval.by = by;
-    row.approval.decided = part.grant->grant().created;
-    row.approval.grant = part.grant->grant().id;
-    changes.approvals.push_back(std::move(row));
-    if (part.first) changes.grants.push_back(part.grant->row);
-  }
+  Changes changes = act->as_changes(by);
   lock.unlock();
 
-  // The log first: an answer in force that nobody finds there is worse than a record of one that then failed.
-  std::size_t logged = 0;
-  bool taken = log_works();
-  for (std::size_t part = 0; taken && part < changes.approvals.size(); ++part) {
-    taken = log_decision(changes.approvals[part].approval, act->parts[part].grant->grant(), true);
-    if (taken) ++logged;
-  }
   const std::vector<ApprovalRow> rows = changes.approvals;
-  if (taken) {
+  const std::size_t logged = log_all(*act, rows);
+  if (logged == rows.size()) {
     store->submit(std::move(changes), [this, act](bool written) { apply(*act, written); });
   } else {
     apply(*act, false);

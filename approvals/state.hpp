@@ -63,9 +63,11 @@ struct Approvals::State : std::enable_shared_from_this<Approvals::State> {
   AllDecided decide(std::unique_lock<std::mutex>& lock, const Records& records, const Decision& decision,
                     const Actor& by);  // gives the mutex back unlocked
   std::optional<DecideFault> refusal(const Records& records, const Decision& decision) const;
+  std::shared_ptr<GrantRecord> grant_for(const ApprovalRecord& record, const Decision& decision, const Actor& by);
   std::shared_ptr<Act> prepare(const Records& records, const Decision& decision, const Actor& by);
-  void apply(Act& act, bool written);  // without the mutex
-  void release(Act& act);              // likewise
+  std::size_t log_all(const Act& act, const std::vector<ApprovalRow>& rows);  // without the mutex
+  void apply(Act& act, bool written);                                         // likewise
+  void release(Act& act);                                                     // likewise
 
   // --- the log (audit.cpp); without the mutex where they say whether the log took it
   bool log_works() const;
