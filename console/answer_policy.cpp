@@ -22,10 +22,17 @@ std::string shown_text(const std::string& text) {
   return shown;
 }
 
-std::string policy_text(const Backend& backend) {
-  if (backend.policy_text) return shown_text(backend.policy_text());
+// How the file compares with what is in force, for whoever edits it.
+boost::json::object file_json(const Backend& backend, const Policy& policy) {
+  boost::json::array complaints;
+  if (backend.policy_faults) {
+    for (const auto& fault : backend.policy_faults()) complaints.push_back(boost::json::value(plain_text(fault.text, 4096)));
+  }
   const auto text = read_file(backend.policy_path);
-  return text ? shown_text(*text) : std::string();
+  const bool same = text ? *text == policy.text() : policy.text().empty();
+  if (!text && !same) complaints.push_back(boost::json::value(plain_text(text.error().text, 4096)));
+  const char* state = !same && !text ? "unreadable" : same && complaints.empty() ? "in force" : "not in force";
+  return {{"state", state}, {"complaints", std::move(complaints)}};
 }
 
 }  // namespace
@@ -42,7 +49,8 @@ ApiResponse show_policy(const Desk& desk, const ApiRequest& request) {
   boost::json::array warnings;
   for (const auto& warning : policy->warnings()) warnings.push_back(boost::json::value(warning.text));
   body["warnings"] = std::move(warnings);
-  body["text"] = policy_text(desk.backend);
+  body["text"] = shown_text(policy->text());
+  body["file"] = file_json(desk.backend, *policy);
   return json_response(body);
 }
 

@@ -212,6 +212,24 @@ TEST_F(ConsoleTest, ExplainsAUrl) {
   const auto policy = ask("GET", "/v1/policy").json();
   EXPECT_EQ(word(policy.at("uid")), policy_->uid());
   EXPECT_THAT(word(policy.at("text")), HasSubstr("deny: evil.test"));
+  EXPECT_EQ(word(policy.at("file").at("state")), "in force");
+}
+
+TEST_F(ConsoleTest, ShowsTheRulesInForceAndNotWhatTheFileSaysMeanwhile) {
+  std::vector<Complaint> faults;
+  Backend lent = backend();
+  lent.policy_faults = [&faults] { return faults; };
+  start(std::move(lent));
+  const auto shown = [this] { return ask("GET", "/v1/policy").json(); };
+  std::ofstream(folder_ + "/policy.yaml") << "version: 1\nrules:\n  - alow: evil.test\n";
+  faults.push_back(Complaint{"policy.yaml:3:5: unknown key"});
+  EXPECT_THAT(word(shown().at("text")), HasSubstr("deny: evil.test"));
+  EXPECT_EQ(word(shown().at("file").at("state")), "not in force");
+  EXPECT_EQ(word(shown().at("file").at("complaints").at(0)), "policy.yaml:3:5: unknown key");
+  faults.clear();
+  std::filesystem::remove(folder_ + "/policy.yaml");
+  EXPECT_THAT(word(shown().at("text")), HasSubstr("deny: evil.test"));
+  EXPECT_EQ(word(shown().at("file").at("state")), "unreadable");
 }
 
 TEST_F(ConsoleTest, ReloadTellsWhatIsWrong) {

@@ -226,6 +226,9 @@ bool Policy::token_matches(std::string_view name, std::string_view token) const 
 const std::string& Policy::uid() const {
   return impl_->uid;
 }
+const std::string& Policy::text() const {
+  return impl_->text;
+}
 const std::vector<std::string>& Policy::files() const {
   return impl_->files;
 }

@@ -104,6 +104,8 @@ class Policy {
   // SHA-256 of the policy file's bytes followed by its lists' in the order of first mention (`cat policy.yaml
   // list.txt | sha256sum`), and by its boundary's uid; lower-case hex.
   const std::string& uid() const;
+  // The policy file's own text, as it was when it was read; the embedded default has none.
+  const std::string& text() const;
   // The files this snapshot was read from: the policy, lists, token files. All are watched.
   const std::vector<std::string>& files() const;
   const std::vector<Complaint>& warnings() const;

@@ -37,7 +37,7 @@ struct Policy::Impl {
   std::map<std::string, AgentPolicy, std::less<>> agents;
   std::vector<PolicyTest> tests;
   std::shared_ptr<const Policy> boundary;
-  std::string uid;
+  std::string uid, text;
   std::vector<std::string> files;
   std::vector<Complaint> warnings;
 

@@ -125,6 +125,7 @@ Loaded parse_as(Role role, std::string_view text, const std::string& name, const
   load_root(*root, role, context, *policy);
   if (context.failed()) return context.take_errors();
   policy->uid = hex(context.hash.finish());
+  policy->text = text;
   policy->files = std::move(context.files);
   policy->warnings = std::move(context.warnings);
   policy->index_rules();

@@ -121,6 +121,7 @@ class Daemon {
     Backend backend{approvals_, *audit_, approval_limits(config_), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
     backend.policy = [this] { return policy_.current(); };
     backend.policy_path = config_.policy;
+    backend.policy_faults = [this] { return policy_faults(); };
     backend.reload = [this](const Caller& by) { return reload_for(by); };
     backend.connections = [this](std::size_t limit) { return live_connections(limit); };
     backend.agents = [this] { return agents(); };
@@ -274,6 +275,19 @@ class Daemon {
     }
   }
 
+  std::vector<Complaint> policy_faults() const {
+    const std::lock_guard lock(faults_mutex_);
+    return policy_faults_;
+  }
+
+  void keep_faults(std::vector<Complaint> faults) {
+    {
+      const std::lock_guard lock(faults_mutex_);
+      policy_faults_ = std::move(faults);
+    }
+    if (admin_) admin_->publish("policy", "{}");
+  }
+
   // Whatever is wrong with the new one, the old one stays.
   Outcome<std::string, std::vector<Complaint>> reload(const std::string& why, const std::string& who = "sallyport") {
     const auto old = policy_.current();
@@ -289,6 +303,7 @@ class Daemon {
       spdlog::error("{}: the new policy is not used, the old one stays:{}", why, complaints);
       event.why += ": " + complaints;
       static_cast<void>(audit_->append(std::move(event)));
+      keep_faults(next.error());
       return next.error();
     }
     for (const auto& warning : (*next)->warnings()) spdlog::warn("{}", warning.text);
@@ -299,7 +314,7 @@ class Daemon {
     watch_.watch(watched());
     sweep_workers();
     spdlog::info("{}: the new policy applies", why);
-    if (admin_) admin_->publish("policy", "{}");
+    keep_faults({});
     return (*next)->uid();
   }
 
@@ -365,6 +380,8 @@ class Daemon {
 
   const Config& config_;
   PolicyHolder policy_;
+  mutable std::mutex faults_mutex_;
+  std::vector<Complaint> policy_faults_;  // why the last reload changed nothing
   EventCounters counted_;
   std::unique_ptr<OtlpExporter> otlp_;  // outlives the log, which hands its lines to it
   std::unique_ptr<AuditLog> audit_;

@@ -6,10 +6,12 @@ import {loadConnections, loadGrants} from './lists.js';
 import * as pending from './pending.js';
 import {loadPolicy} from './policy.js';
 import {setUsualTtl} from './question.js';
+import {leaveTokens, loadTokens} from './tokens.js';
 
-const views = ['pending', 'connections', 'audit', 'grants', 'policy'];
+const views = ['pending', 'connections', 'audit', 'grants', 'policy', 'tokens'];
 let view = 'pending';
 let role = 'viewer';
+let me = '';
 let running = false;
 let downSince = 0;
 
@@ -17,9 +19,13 @@ let downSince = 0;
 
 const loaders = {
   pending: () => {}, connections: loadConnections, audit: loadAudit, grants: loadGrants, policy: () => loadPolicy(role),
+  tokens: () => loadTokens(me),
 };
 
+const open = () => views.filter((name) => name !== 'tokens' || role === 'admin');
+
 function show(name) {
+  if (view === 'tokens' && name !== 'tokens') leaveTokens();
   view = name;
   byId('view-token').hidden = name !== 'token';
   document.querySelector('.tabs').hidden = name === 'token';
@@ -28,6 +34,7 @@ function show(name) {
     const tab = byId('tab-' + each);
     tab.setAttribute('aria-selected', String(each === name));
     tab.tabIndex = each === name ? 0 : -1;
+    if (each === name) tab.scrollIntoView({block: 'nearest', inline: 'nearest'});
   }
   if (name === 'token') return;
   history.replaceState(null, '', name === 'pending' ? location.pathname : '#' + name);
@@ -56,7 +63,8 @@ document.querySelector('.tabs').addEventListener('keydown', (event) => {
   if (!by || view === 'token') return;
   event.preventDefault();
   event.stopPropagation();
-  show(views[(views.indexOf(view) + by + views.length) % views.length]);
+  const all = open();
+  show(all[(all.indexOf(view) + by + all.length) % all.length]);
   byId('tab-' + view).focus();
 });
 
@@ -65,6 +73,8 @@ document.querySelector('.tabs').addEventListener('keydown', (event) => {
 async function status() {
   const now = await ask('v1/status');
   role = now.you.role;
+  me = now.you.name;
+  byId('tab-tokens').hidden = role !== 'admin';
   pending.setRole(role);
   setUsualTtl(now.defaults.grant);
   setText(byId('you'), now.you.name === now.you.role ? now.you.role : `${visible(now.you.name)} · ${now.you.role}`);
@@ -114,7 +124,7 @@ async function start() {
   setText(byId('token-error'), '');
   byId('token-error').hidden = true;
   const wanted = location.hash.slice(1);
-  show(views.includes(wanted) ? wanted : 'pending');
+  show(open().includes(wanted) ? wanted : 'pending');
   if (running) return;
   running = true;
   listen(on).finally(() => { running = false; });
@@ -167,7 +177,7 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   if (event.key === '?') help.showModal();
-  else if (event.key >= '1' && event.key <= '5') show(views[event.key - 1]);
+  else if (event.key >= '1' && event.key <= String(open().length)) show(open()[event.key - 1]);
   else if (view === 'pending' && pending.pressed(event)) event.preventDefault();
   else if (view === 'audit' && event.key === '/') { event.preventDefault(); byId('audit-form').elements.host.focus(); }
 });

@@ -1,7 +1,7 @@
 // The questions that wait: grouped by agent and registrable domain, decided by click or key.
 import {ask, query} from './api.js';
 import {ago, announce, byId, el, hostName, plural, setText, sureButton, toast, visible} from './dom.js';
-import {choiceOf, details, forget} from './question.js';
+import {choiceOf, details, forget, usualLength} from './question.js';
 
 const items = new Map();   // id → {approval, row, parts, group, over}
 const groups = new Map();  // agent and domain → group
@@ -188,9 +188,9 @@ function buildRow(item) {
         el('div', {class: 'meta'}, el('span', {class: 'agent'}, visible(approval.agent)), parts.asks, parts.when, parts.waiting),
         parts.says),
       el('div', {class: 'actions decides'},
-        act('Deny', 'deny', 'Deny (d)', () => decide(id, false)),
-        act('Once', '', 'Approve once (o)', () => decide(id, true, {scope: 'once'})),
-        act('Approve', 'approve', 'Approve (a)', () => decide(id, true)))),
+        act('Deny', 'deny', `Deny, for ${usualLength()} (d)`, () => decide(id, false)),
+        act('Once', '', 'Approve what waits now, and nothing later (o)', () => decide(id, true, {scope: 'once'})),
+        act('Approve', 'approve', `Approve for this agent, for ${usualLength()} (a)`, () => decide(id, true)))),
     parts.body);
 }
 
@@ -307,6 +307,7 @@ export async function toggle(id) {
 function close(id) {
   const item = items.get(id);
   open = null;
+  forget(id);  // the row's own buttons say what they do, whatever was chosen where nobody sees it any more
   if (!item || item.over) return;
   item.row.classList.remove('open');
   item.parts.toggle.setAttribute('aria-expanded', 'false');

@@ -8,6 +8,7 @@ export async function loadPolicy(role) {
   byId('policy-reload').hidden = role !== 'admin';
   byId('agents').replaceChildren(...known.agents.map((agent) => el('option', {value: agent.name})));
   byId('policy-warnings').replaceChildren(...policy.warnings.map((warning) => el('p', {class: 'warning'}, visible(warning))));
+  byId('policy-file').replaceChildren(...fileWords(policy.file));
   const lines = policy.text ? policy.text.replace(/\n$/, '').split('\n') : [];
   const code = byId('policy-text');
   if (lines.length === 0) {
@@ -15,6 +16,17 @@ export async function loadPolicy(role) {
     return;
   }
   code.replaceChildren(...lines.slice(0, 5000).map((line, index) => codeLine(line, index + 1)));
+}
+
+// What is shown is what decides; the file on disk may say something else by now.
+function fileWords({state, complaints}) {
+  if (state === 'in force') return [];
+  const faults = complaints.flatMap((text) => text.split('\n')).filter((line) => line.trim());
+  const why = state === 'unreadable' ? 'The policy file can’t be read. The rules below stay in force.' :
+    faults.length > 0 ? 'The policy file was changed and can’t be used. The rules below stay in force.' :
+    'The policy file says something else by now. The rules below are in force.';
+  return [el('div', {class: 'warning file-state'}, el('p', {}, why),
+    faults.length > 0 && el('ul', {}, faults.map((line) => el('li', {class: 'mono'}, visible(line.trim())))))];
 }
 
 // Keys and comments are told apart by weight alone; this is no parser.

@@ -9,6 +9,9 @@ export const forget = (id) => choices.delete(id);
 const lengths = [['10m', '10 minutes'], ['1h', '1 hour'], ['8h', '8 hours'], ['24h', '1 day'], ['7d', '7 days'], ['30d', '30 days']];
 const lengthOf = (ttl) => lengths.find(([value]) => value === ttl)?.[1] ?? ttl;
 
+// How long an answer holds where nobody chose otherwise.
+export const usualLength = () => lengthOf(usualTtl);
+
 function choice(id) {
   if (!choices.has(id)) choices.set(id, {scope: 'agent', match: 'host', ttl: usualTtl, uses: '', upload: '', note: ''});
   return choices.get(id);
@@ -49,7 +52,7 @@ function facts(approval) {
     fact('Came by', visible(approval.door), approval.protocol && ` · ${visible(approval.protocol)}`, approval.source && el('span', {class: 'muted'}, ` · from ${visible(approval.source)}`)),
   ];
   if (approval.method) list.push(fact('Request', el('span', {class: 'mono'}, visible(approval.method + ' ' + (approval.path ?? '')))));
-  if (approval.process) list.push(fact('Program', el('span', {class: 'mono whole'}, visible(approval.process.cmd_line || approval.process.path || approval.process.name)), el('span', {class: 'muted'}, ` · pid ${approval.process.pid}`)));
+  if (approval.process) list.push(fact('Program', el('span', {class: 'mono whole'}, visible(approval.process.cmd_line || approval.process.path || approval.process.name)), el('span', {class: 'muted'}, ` · pid ${approval.process.pid}${(approval.process.parents ?? []).map((parent) => ` < ${visible(parent.name ?? '?')}`).join('')}`)));
   return el('dl', {class: 'facts'}, list);
 }
 
