@@ -21,10 +21,18 @@ enum class NameFrom { lease, connect, socks, sni, host, address };
 // `detached`: the agent's namespace left; `crash`: Sallyport died and wrote this end at its next start.
 enum class ClosedBy { client, upstream, idle, limit, policy, revoked, detached, timeout, shutdown, error, crash };
 
-// The program that opened a connection, where it is known.
-struct ProcessInfo {
+struct ProcessParent {
   std::int64_t pid = 0;
+  std::string name;
+};
+
+// The program that opened a connection, where it is known. Everything but the numbers is the agent's own doing.
+struct ProcessInfo {
+  std::int64_t pid = 0;  // as the host counts
   std::string name, cmd_line, path;
+  // Of the executable, however its path is called; an inode of 0: not known, or several programs hold the connection.
+  std::uint64_t device = 0, inode = 0;
+  std::vector<ProcessParent> parents{};  // the nearest first, within the sandbox
 };
 
 // What the agent said of its own work (PUT /v1/context): untrusted.
@@ -111,6 +119,9 @@ struct DnsEvent {
   bool over_tcp = false;
   std::vector<Answer> answers;
   std::string status_detail;  // the Extended DNS Error's text, where there is one
+  // The same question with the same answer was repeated: so often, from origin.time until then.
+  std::uint64_t count = 1;
+  WallClock::time_point last_time{};
 };
 
 // Application Lifecycle 6002: Sallyport itself.

@@ -230,6 +230,10 @@ std::string line_of(const DnsEvent& event, std::uint64_t sequence, std::string_v
     }
     json.end_list();
   }
+  if (event.count != 1) {
+    json.count("count", event.count).number("start_time", milliseconds(event.origin.time));
+    json.number("end_time", milliseconds(event.last_time));
+  }
   json.some("status_detail", event.status_detail);
   json.begin("unmapped").begin("sallyport");
   put_unmapped(json, event.origin);

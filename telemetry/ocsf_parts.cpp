@@ -41,6 +41,12 @@ void put_process(JsonText& json, const ProcessInfo& process) {
     json.begin("file").text("name", name.empty() ? std::string_view("unknown") : name, 256).number("type_id", 1);
     json.text("path", process.path, 1024).end();
   }
+  if (!process.parents.empty()) {
+    json.begin_list("ancestry");
+    for (const auto& parent : process.parents)
+      json.begin().number("pid", parent.pid).some("name", parent.name, 256).end();
+    json.end_list();
+  }
   json.end().end();
 }
 
@@ -52,11 +58,14 @@ void put_context(JsonText& json, const AgentContext& context) {
 
 }  // namespace
 
+std::int64_t milliseconds(WallClock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
 void put_class(JsonText& json, const ClassPart& part) {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(part.time.time_since_epoch()).count();
   json.begin().number("class_uid", part.class_uid).number("activity_id", part.activity);
   json.number("type_uid", part.class_uid * 100 + part.activity).number("category_uid", part.class_uid / 1000);
-  json.number("time", since).number("severity_id", part.severity).number("status_id", part.status);
+  json.number("time", milliseconds(part.time)).number("severity_id", part.severity).number("status_id", part.status);
 }
 
 void put_metadata(JsonText& json, Profiles profiles, std::string_view correlation, std::uint64_t sequence,

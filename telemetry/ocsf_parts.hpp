@@ -23,6 +23,9 @@ inline Profiles profiles_of(const Origin& origin) {
   return origin.process ? Profiles::proxied_on_host : Profiles::proxied;
 }
 
+// As OCSF counts: since the epoch.
+std::int64_t milliseconds(WallClock::time_point time);
+
 // Opens the object; put_end closes it.
 void put_class(JsonText& json, const ClassPart& part);
 void put_metadata(JsonText& json, Profiles profiles, std::string_view correlation, std::uint64_t sequence,

@@ -18,6 +18,11 @@ std::string line_of(const Event& event) {
   return encode(event, 7, no_previous);
 }
 
+TEST(Ocsf, SaysHowOftenAQuestionWasRepeatedAndFromWhenToWhen) {
+  const std::string line = encode(samples::repeated_question(), 1, std::string(64, '0'));
+  EXPECT_NE(line.find(R"("count":7,"start_time":1780000000123,"end_time":1780000000273)"), std::string::npos) << line;
+}
+
 TEST(Ocsf, L_01_HostileTextStaysOneLineOfPlainJson) {
   for (const Event& event : samples::all()) {
     const std::string line = line_of(event);

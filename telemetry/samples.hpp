@@ -43,7 +43,7 @@ inline ConnectionEvent connection(ConnectionEvent::Activity activity, const std:
 
 inline ConnectionEvent full_connection() {
   ConnectionEvent event = connection(ConnectionEvent::Activity::close);
-  event.origin.process = ProcessInfo{42, hostile, hostile, "/usr/bin/" + hostile};
+  event.origin.process = ProcessInfo{42, hostile, hostile, "/usr/bin/" + hostile, 64768, 77, {{7, hostile}, {1, "sh"}}};
   event.origin.context = AgentContext{hostile, hostile, hostile, hostile, hostile};
   event.origin.approval = "ap-1";
   event.cumulative = Traffic{5000, ~0ULL};
@@ -81,6 +81,13 @@ inline DnsEvent question(int rcode) {
   return event;
 }
 
+inline DnsEvent repeated_question() {
+  DnsEvent event = question(0);
+  event.count = 7;
+  event.last_time = event.origin.time + std::chrono::milliseconds(150);
+  return event;
+}
+
 inline std::vector<Event> all() {
   using Activity = ConnectionEvent::Activity;
   std::vector<Event> events;
@@ -98,6 +105,7 @@ inline std::vector<Event> all() {
   }
   events.emplace_back(HttpEvent{});
   for (const int rcode : {0, 1, 2, 3, 5, 77}) events.emplace_back(question(rcode));
+  events.emplace_back(repeated_question());
   for (int kind = 0; kind < static_cast<int>(LifecycleEvent::Kind::checkpoint); ++kind) {
     LifecycleEvent event;
     event.kind = static_cast<LifecycleEvent::Kind>(kind);
