@@ -24,6 +24,7 @@ void clip(Circumstances& circumstances) {
          {&circumstances.process->name, &circumstances.process->cmd_line, &circumstances.process->path}) {
       clip(*text);
     }
+    for (ProcessParent& parent : circumstances.process->parents) clip(parent.name);
   }
   if (circumstances.context) {
     AgentContext& context = *circumstances.context;

@@ -31,6 +31,13 @@ json::object process_json(const ProcessInfo& process) {
   put_text(object, "name", process.name);
   put_text(object, "cmd_line", process.cmd_line);
   put_text(object, "path", process.path);
+  if (process.parents.empty()) return object;
+  json::array parents;
+  for (const auto& parent : process.parents) {
+    json::object& one = parents.emplace_back(json::object{{"pid", parent.pid}}).as_object();
+    put_text(one, "name", parent.name);
+  }
+  object.emplace("parents", std::move(parents));
   return object;
 }
 

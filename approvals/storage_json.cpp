@@ -53,6 +53,11 @@ json::object object_of(const ProcessInfo& process) {
   put(object, "name", process.name);
   put(object, "cmd_line", process.cmd_line);
   put(object, "path", process.path);
+  if (process.parents.empty()) return object;
+  json::array parents;
+  for (const auto& parent : process.parents)
+    parents.emplace_back(json::object{{"pid", parent.pid}, {"name", parent.name}});
+  object.emplace("parents", std::move(parents));
   return object;
 }
 
@@ -97,6 +102,12 @@ Circumstances circumstances_from(std::string_view text) {
     const json::object& of = process->as_object();
     circumstances.process =
         ProcessInfo{of.at("pid").as_int64(), text_of(of, "name"), text_of(of, "cmd_line"), text_of(of, "path")};
+    if (const json::value* parents = of.if_contains("parents")) {
+      for (const json::value& each : parents->as_array()) {
+        const json::object& parent = each.as_object();
+        circumstances.process->parents.push_back({parent.at("pid").as_int64(), text_of(parent, "name")});
+      }
+    }
   }
   if (const json::value* context = object.if_contains("context")) {
     const json::object& of = context->as_object();

@@ -101,7 +101,7 @@ TEST_F(ApprovalsTest, AnAgentsWordsComeBackAsTheyWere) {
   Circumstances hostile = circumstances();
   hostile.access_reason = samples::hostile;
   hostile.request_path = std::string("/\0x", 3);
-  hostile.process = ProcessInfo{42, samples::hostile, samples::hostile, "/usr/bin/curl"};
+  hostile.process = ProcessInfo{42, samples::hostile, samples::hostile, "/usr/bin/curl", 0, 0, {{7, samples::hostile}}};
   hostile.context = AgentContext{"s", "t", samples::hostile, "", ""};
   hostile.source = Address::v4({10, 0, 0, 1});
   hostile.door = Door::attached;
@@ -111,6 +111,9 @@ TEST_F(ApprovalsTest, AnAgentsWordsComeBackAsTheyWere) {
   EXPECT_EQ(first.access_reason, hostile.access_reason);
   EXPECT_EQ(first.request_path, hostile.request_path);
   EXPECT_EQ(first.process->cmd_line, samples::hostile);
+  ASSERT_EQ(first.process->parents.size(), 1U);
+  EXPECT_EQ(first.process->parents[0].pid, 7);
+  EXPECT_EQ(first.process->parents[0].name, samples::hostile);
   EXPECT_EQ(first.context->tool, samples::hostile);
   EXPECT_EQ(first.source, hostile.source);
   EXPECT_EQ(first.door, Door::attached);
