@@ -5,7 +5,6 @@ import http.server
 import json
 import socket
 import ssl
-import threading
 import time
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from laboratory.approvals import CONSOLE, Reviewer
 from laboratory.certificates import openssl
 from laboratory.daemon import chain_is_whole, wait_until
+from laboratory.receivers import QuietServer
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -41,30 +41,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
 
-class Collector(http.server.ThreadingHTTPServer):
+class Collector(QuietServer):
     """An OTLP/HTTP receiver at the gateway. `answer` says a status and fields for a path, (None, {}) for nothing."""
-    daemon_threads = True
-    address_family = socket.AF_INET
 
     def __init__(self, namespace, context=None):
-        self.lock, self.tries, self.taken, self.released = threading.Lock(), [], [], threading.Event()
+        self.tries, self.taken = [], []
         self.answer = lambda path: (200, {"Content-Type": "application/json"})
-        self.context = context
-        super().__init__(("127.0.0.1", 0), Handler, bind_and_activate=False)
-        self.socket.close()
-        with namespace.inside():
-            self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
-
-    def finish_request(self, request, client_address):
-        request.settimeout(20)
-        if self.context:
-            request = self.context.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
-
-    def handle_error(self, request, client_address):
-        """A client that goes away is the client's business."""
+        super().__init__(namespace, Handler, context)
 
     def url(self, scheme="http"):
         return f"{scheme}://127.0.0.1:{self.port}"
@@ -86,11 +69,6 @@ class Collector(http.server.ThreadingHTTPServer):
                     if all(attributes(record).get(key.replace("__", ".")) == value for key, value in wanted.items())]
             return good[0] if good else None
         return wait_until(found, f"a record like {wanted}", seconds)
-
-    def close(self):
-        self.released.set()
-        self.shutdown()
-        self.server_close()
 
 
 def attributes(of):

@@ -1,4 +1,4 @@
-"""Receivers of webhooks at the gateway: HTTPS with a certificate of their own, well behaved or not."""
+"""Receivers at the gateway of what Sallyport sends: webhooks with a certificate of their own, well behaved or not."""
 import base64
 import hashlib
 import hmac
@@ -63,22 +63,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-class Receiver(http.server.ThreadingHTTPServer):
-    """Keeps the `messages` it is sent. Answers with the next of `answers`, else with `answer`: (status, content) or a
-    function of the handler."""
+class QuietServer(http.server.ThreadingHTTPServer):
+    """An HTTP server on the loopback of a namespace, with TLS where a `context` is given; closed by close()."""
     daemon_threads = True
     address_family = socket.AF_INET
 
-    def __init__(self, namespace, folder, names="IP:127.0.0.1,DNS:localhost"):
-        self.lock, self.messages, self.answers, self.answer = threading.Lock(), [], [], (200, b"")
-        self.released = threading.Event()
-        folder.mkdir(exist_ok=True)
-        self.ca, key = folder / "ca.pem", folder / "key.pem"
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                "/CN=receiver", "-keyout", key, "-out", self.ca, "-addext", f"subjectAltName={names}")
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(self.ca, key)
-        super().__init__(("127.0.0.1", 0), Handler, bind_and_activate=False)
+    def __init__(self, namespace, handler, context=None):
+        self.context, self.lock, self.released = context, threading.Lock(), threading.Event()
+        super().__init__(("127.0.0.1", 0), handler, bind_and_activate=False)
         self.socket.close()
         with namespace.inside():
             self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -87,11 +79,33 @@ class Receiver(http.server.ThreadingHTTPServer):
 
     def finish_request(self, request, client_address):
         request.settimeout(20)
+        if not self.context:
+            super().finish_request(request, client_address)
+            return
         with self.context.wrap_socket(request, server_side=True) as stream:
             super().finish_request(stream, client_address)
 
     def handle_error(self, request, client_address):
         """A client that goes away is the client's business."""
+
+    def close(self):
+        self.released.set()
+        self.shutdown()
+        self.server_close()
+
+
+class Receiver(QuietServer):
+    """Keeps the `messages` it is sent. Answers with the next of `answers`, else with `answer`: (status, content) or a
+    function of the handler."""
+    def __init__(self, namespace, folder, names="IP:127.0.0.1,DNS:localhost"):
+        self.messages, self.answers, self.answer = [], [], (200, b"")
+        folder.mkdir(exist_ok=True)
+        self.ca, key = folder / "ca.pem", folder / "key.pem"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                "/CN=receiver", "-keyout", key, "-out", self.ca, "-addext", f"subjectAltName={names}")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca, key)
+        super().__init__(namespace, Handler, context)
 
     def url(self, path="/", host="127.0.0.1"):
         return f"https://{host}:{self.port}{path}"
@@ -109,11 +123,6 @@ class Receiver(http.server.ThreadingHTTPServer):
         with self.lock:
             self.messages.clear()
             self.answers, self.answer = [], (200, b"")
-
-    def close(self):
-        self.released.set()
-        self.shutdown()
-        self.server_close()
 
     # Ways to behave badly; each ends with the receiver at the latest.
 
