@@ -38,6 +38,9 @@ Verdict stricter(const Verdict& mine, Verdict boundary) {
   verdict.ssh = mine.ssh && boundary.ssh;
   verdict.private_ok = mine.private_ok && boundary.private_ok;
   verdict.wildcard = mine.wildcard || boundary.wildcard;
+  // A boundary injects nothing.
+  verdict.injections.clear();
+  if (verdict.action == Action::allow) verdict.injections = mine.injections;
   tighten(verdict.limits, other.limits);
   take_smaller(verdict.expires, other.expires);
   return verdict;

@@ -27,11 +27,21 @@ std::string why(const Rule& rule, Fit fit) {
       return "does not match: another method; it is for" + conditions_text(rule).substr(1);
     case Fit::other_path:
       return "does not match: another path; it is for" + conditions_text(rule).substr(1);
+    case Fit::other_program:
+      return "does not match: another program; it is for" + conditions_text(rule).substr(1);
+    case Fit::unknown_program:
+      return "does not match: it is for certain programs, and which one asks is not known";
   }
   return {};
 }
 
 }  // namespace
+
+std::vector<std::string> texts_of(std::span<const std::shared_ptr<const Injection>> injections) {
+  std::vector<std::string> texts;
+  for (const auto& injection : injections) texts.push_back(injection->text() + " by " + injection->rule);
+  return texts;
+}
 
 Policy::Explanation Policy::explain(const Query& query) const {
   Explanation explanation{decide(query), {}};
@@ -45,6 +55,8 @@ Policy::Explanation Policy::explain(const Query& query) const {
   };
   impl_->for_each_rule(query.agent, add);
   if (impl_->boundary) impl_->boundary->impl().for_each_rule(query.agent, add);
+  if (query.spoken == Spoken::tls) explanation.inspected_by = needs_request(query);
+  explanation.injects = texts_of(explanation.verdict.injections);
   return explanation;
 }
 

@@ -35,21 +35,24 @@ bool covers_place(const Rule& wide, const Rule& narrow) {
   return spared && outlasts(wide, narrow) && covers_ports(wide, narrow) && wide.targets.covers(narrow.targets);
 }
 
-bool has_limits(const RuleLimits& limits) {
-  return limits.upload_bytes || limits.download_bytes || limits.connections || limits.names;
+bool same_programs(const Rule& a, const Rule& b) {
+  return std::equal(a.exe.begin(), a.exe.end(), b.exe.begin(), b.exe.end(),
+                    [](const ExeFile& one, const ExeFile& other) { return one.path == other.path; });
 }
 
-// More than yes: something that this rule alone gives or takes.
-bool adds_something(const Rule& rule) {
-  return has_limits(rule.limits) || rule.private_ok || rule.deny_ech || !rule.dns.empty() ||
-         rule.protocol == Protocol::tcp || rule.protocol == Protocol::ssh;
+bool same_injections(const Rule& a, const Rule& b) {
+  return std::equal(a.inject.begin(), a.inject.end(), b.inject.begin(), b.inject.end(),
+                    [](const auto& x, const auto& y) {
+                      return x->kind == y->kind && x->name == y->name && x->user == y->user && x->value == y->value;
+                    });
 }
 
 bool same_conditions(const Rule& a, const Rule& b) {
   return a.action == b.action && a.protocol == b.protocol && a.methods == b.methods && a.paths == b.paths &&
-         a.private_ok == b.private_ok && a.deny_ech == b.deny_ech && a.dns == b.dns &&
-         a.limits.upload_bytes == b.limits.upload_bytes && a.limits.download_bytes == b.limits.download_bytes &&
-         a.limits.connections == b.limits.connections && a.limits.names == b.limits.names;
+         a.private_ok == b.private_ok && a.deny_ech == b.deny_ech && a.dns == b.dns && same_programs(a, b) &&
+         same_injections(a, b) && a.limits.upload_bytes == b.limits.upload_bytes &&
+         a.limits.download_bytes == b.limits.download_bytes && a.limits.connections == b.limits.connections &&
+         a.limits.names == b.limits.names;
 }
 
 // Why `rule` never decides, with `other` there; empty where it may.
@@ -63,7 +66,7 @@ std::string made_pointless_by(const Rule& rule, const Rule& other, bool other_is
     if (!mutual || other_is_earlier) return "repeats " + other.where + ": remove one of them";
   }
   if (rule.action == Action::allow && other.action == Action::allow && rule.is_restricted() && other_is_plain &&
-      !adds_something(rule) && covers_place(other, rule)) {
+      !rule.adds_something() && covers_place(other, rule)) {
     return "never decides: " + other.where + " allows the same without its restriction";
   }
   return {};
@@ -108,7 +111,6 @@ class Linter {
     }
     warn_of_loopback(rule);
     warn_of_own_names(rule);
-    warn_of_unseen_requests(rule);
     return false;
   }
   void warn_of_own_names(const Rule& rule) {
@@ -122,18 +124,6 @@ class Linter {
         warn(rule, "names sallyport.internal, which Sallyport answers itself whatever the rules say");
       }
     }
-  }
-  // Over https there is no request to look at.
-  void warn_of_unseen_requests(const Rule& rule) {
-    const bool https = rule.protocol == Protocol::any || rule.protocol == Protocol::tls;
-    const bool only_80 =
-        !rule.ports.empty() && std::all_of(rule.ports.begin(), rule.ports.end(),
-                                           [](const auto& range) { return range.first == 80 && range.last == 80; });
-    if (!rule.looks_at_requests() || !https || only_80) return;
-    const std::string unseen = "over https the request is not seen, so ";
-    warn(rule, "has methods or paths; " + unseen +
-                   (rule.action == Action::allow ? "it allows none of it" : "it holds there for every request") +
-                   ": write protocol: http where plain http is meant, else leave methods and paths out");
   }
   void warn_of_loopback(const Rule& rule) {
     if (rule.action == Action::deny) return;

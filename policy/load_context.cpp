@@ -87,6 +87,14 @@ std::optional<std::string> LoadContext::other_rule_with_id(const std::string& id
   return is_new ? std::nullopt : std::optional(place->second);
 }
 
+const SecretSource* LoadContext::use_secret(const std::string& name) {
+  const auto found =
+      std::find_if(secrets.begin(), secrets.end(), [&name](const SecretSource& secret) { return secret.name == name; });
+  if (found == secrets.end()) return nullptr;
+  used_secrets_.insert(name);
+  return &*found;
+}
+
 std::shared_ptr<const NameSet> LoadContext::list(const YamlNode& at, const std::string& path, NameListUse use) {
   const std::string full = full_path(path);
   const auto known = lists_.find({full, use});

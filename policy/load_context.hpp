@@ -1,6 +1,8 @@
 // What the loaders of policy.yaml share: where complaints go, which files were read.
 #pragma once
+#include "policy/injection.hpp"
 #include "policy/name_set.hpp"
+#include "policy/program.hpp"
 #include "policy/result.hpp"
 #include "policy/sha256.hpp"
 #include "policy/yaml.hpp"
@@ -18,11 +20,13 @@ namespace sallyport {
 class LoadContext {
  public:
   // `file` stands in complaints; relative files are looked for in `directory`.
-  LoadContext(std::string file, std::string directory) : file_(std::move(file)), directory_(std::move(directory)) {}
+  LoadContext(std::string file, std::string directory, FileIdentifier identify)
+      : file_(std::move(file)), directory_(std::move(directory)), identify_(std::move(identify)) {}
 
   void error(const YamlNode& at, const std::string& text) { add_error(complain(file_, at, text)); }
   void add_error(Complaint complaint);
   void warn(const YamlNode& at, const std::string& text) { warnings.push_back(complain(file_, at, text)); }
+  void note(const YamlNode& at, const std::string& text) { notes.push_back(complain(file_, at, text)); }
 
   // Complains of every key that is not `known`, with the nearest; false where `map` is no map at all.
   bool check_keys(const YamlNode& map, const std::string& what, const std::vector<std::string_view>& known);
@@ -45,18 +49,27 @@ class LoadContext {
   // A list file, read once; null after a complaint.
   std::shared_ptr<const NameSet> list(const YamlNode& at, const std::string& path, NameListUse use);
 
+  // The secret of this name, and it is used now; null: there is none.
+  const SecretSource* use_secret(const std::string& name);
+  bool is_secret_used(const std::string& name) const { return used_secrets_.count(name) != 0; }
+
+  // What a program's path is now; nullopt: there is no such file.
+  std::optional<FileIdentity> identify(const std::string& path) const { return identify_(path); }
+
   const std::string& file() const { return file_; }
   bool failed() const { return !errors_.empty(); }
   std::vector<Complaint> take_errors() { return std::move(errors_); }
 
-  std::vector<Complaint> warnings;
+  std::vector<Complaint> warnings, notes;
   std::vector<std::string> files;
+  std::vector<SecretSource> secrets;  // read before the rules that name them
   Sha256 hash;
 
  private:
   std::string file_, directory_;
+  FileIdentifier identify_;
   std::vector<Complaint> errors_;
-  std::set<std::string> said_;
+  std::set<std::string> said_, used_secrets_;
   std::map<std::string, std::string> bytes_, ids_;
   std::map<std::pair<std::string, NameListUse>, std::shared_ptr<const NameSet>> lists_;
 };

@@ -23,7 +23,7 @@ struct Tally {
   Verdict verdict;
 };
 
-void add_permitting(Tally& tally, const Rule& rule, Hit hit) {
+void add_permitting(Tally& tally, const Rule& rule, Hit hit, const Query& query) {
   Verdict& verdict = tally.verdict;
   tighten(verdict.limits, rule.limits);
   tally.hit = std::max(tally.hit, hit);
@@ -32,6 +32,9 @@ void add_permitting(Tally& tally, const Rule& rule, Hit hit) {
   verdict.ssh = verdict.ssh || rule.protocol == Protocol::ssh;
   verdict.private_ok = verdict.private_ok || rule.private_ok;
   if (!rule.expires) tally.has_expiry = false;
+  if (rule.action == Action::allow && query.spoken == Spoken::tls && query.request) {
+    verdict.injections.insert(verdict.injections.end(), rule.inject.begin(), rule.inject.end());
+  }
   if (rule.expires && tally.has_expiry) {
     verdict.expires = std::max(verdict.expires.value_or(*rule.expires), *rule.expires);
   }
@@ -42,14 +45,14 @@ void add(Tally& tally, const Rule& rule, const Query& query) {
   // Something may still turn up that matters, so the connection has to be looked at.
   if (fit.fit == Fit::not_yet) tally.must_identify = true;
   if (fit.fit != Fit::matches) return;
-  if (rule.deny_ech) tally.must_identify = true;
+  if (rule.deny_ech || !rule.inject.empty()) tally.must_identify = true;
   const bool by_ech = rule.deny_ech && query.ech;
   Action action = by_ech ? Action::deny : rule.action;
   if (action == Action::ask && is_answered(rule.key, query.answered)) {
     action = Action::allow;
     if (tally.answered == nullptr) tally.answered = &rule;
   }
-  if (action != Action::deny) add_permitting(tally, rule, fit.hit);
+  if (action != Action::deny) add_permitting(tally, rule, fit.hit, query);
   if (tally.winner == nullptr || action > tally.action) {
     tally.action = action;
     tally.winner = &rule;
@@ -90,6 +93,7 @@ Verdict from_rule(Tally tally, const Query& query) {
   const bool granted = tally.action == Action::allow && tally.answered != nullptr;
   if (granted) tally.winner = tally.answered;
   verdict.action = tally.action;
+  if (tally.action != Action::allow) verdict.injections.clear();
   verdict.decided_by = granted ? DecidedBy::grant : DecidedBy::rule;
   if (tally.action == Action::ask) add_question(verdict, *tally.winner, query);
   verdict.rule = tally.winner->where;
@@ -185,7 +189,8 @@ Verdict Policy::reachable(std::string_view agent, const HostName& name, WallCloc
   Verdict best;
   for (const std::uint16_t port : ports) {
     to.port = port;
-    const Query query{agent, to, Spoken::pending, std::nullopt, false, now};
+    Query query{agent, to, Spoken::pending, std::nullopt, false, now};
+    query.program_known = ProgramKnown::pending;
     Verdict verdict = decide(query);
     if (port == ports.front() || verdict.action < best.action) best = std::move(verdict);
     if (best.action == Action::allow) break;
@@ -229,11 +234,18 @@ const std::string& Policy::uid() const {
 const std::string& Policy::text() const {
   return impl_->text;
 }
+const std::vector<SecretSource>& Policy::secrets() const {
+  return impl_->secrets;
+}
 const std::vector<std::string>& Policy::files() const {
   return impl_->files;
 }
 const std::vector<Complaint>& Policy::warnings() const {
   return impl_->warnings;
+}
+
+const std::vector<Complaint>& Policy::notes() const {
+  return impl_->notes;
 }
 
 }  // namespace sallyport

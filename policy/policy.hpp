@@ -2,6 +2,8 @@
 #pragma once
 #include "policy/address.hpp"
 #include "policy/destination.hpp"
+#include "policy/injection.hpp"
+#include "policy/program.hpp"
 #include "policy/result.hpp"
 
 #include <chrono>
@@ -32,6 +34,11 @@ struct SeenRequest {
   std::string_view path;  // the request-target's path as received, without the query
 };
 
+// What is known of the program that asks. `pending`: nobody has looked yet, as for a DNS question; an allow with `exe`
+// counts as matching then, a deny or ask with `exe` not yet. `unknown`: it was looked for and not found, or cannot be:
+// no allow with `exe` matches, every deny and ask with `exe` does.
+enum class ProgramKnown { pending, unknown, known };
+
 struct Query {
   std::string_view agent;
   const Destination& to;
@@ -41,6 +48,9 @@ struct Query {
   WallClock::time_point now;
   // Verdict::rule_key of the asking rules that a grant has answered with yes, for exactly this destination and request.
   std::span<const std::string> answered{};
+  // Looked at only with ProgramKnown::known.
+  Program program{};
+  ProgramKnown program_known = ProgramKnown::unknown;
 };
 
 // The strictest of all matching allow rules' limits; absent: unlimited by the policy.
@@ -66,21 +76,31 @@ struct Verdict {
   bool private_ok = false;  // the allowing rule says `private: true`
   RuleLimits limits;
   std::optional<WallClock::time_point> expires;  // when the allowing rules expire: open connections end then
+  // With an allow of a request that was seen inside TLS, of every allowing rule that matches: in the order of the file,
+  // the agent's own rules first. Never null.
+  std::vector<std::shared_ptr<const Injection>> injections;
 };
 
 class Policy {
  public:
   ~Policy();
   // Reads the file and its lists. All complaints at once, each "file:line:column: what, and what to write instead".
-  static Outcome<std::shared_ptr<const Policy>, std::vector<Complaint>> load(const std::string& path);
+  // `identify` tells what the files of `exe` are now.
+  static Outcome<std::shared_ptr<const Policy>, std::vector<Complaint>> load(
+      const std::string& path, const FileIdentifier& identify = identify_file);
   // The same from text; relative lists are looked for in `directory`. `name` stands for the file in messages.
-  static Outcome<std::shared_ptr<const Policy>, std::vector<Complaint>> parse(std::string_view text,
-                                                                              const std::string& name,
-                                                                              const std::string& directory);
+  static Outcome<std::shared_ptr<const Policy>, std::vector<Complaint>> parse(
+      std::string_view text, const std::string& name, const std::string& directory,
+      const FileIdentifier& identify = identify_file);
   // The embedded default: no rules, `default: ask`.
   static std::shared_ptr<const Policy> embedded();
 
   Verdict decide(const Query& query) const;
+
+  // Must requests inside TLS to this destination be seen? The first rule, "policy.yaml:12", whose methods, paths,
+  // `inject` or `protocol: http` could change what is decided or sent; nullopt: none could, leave the tunnel untouched.
+  // `query.spoken` and `query.request` are not looked at. A rule that refuses everything anyway makes it nullopt.
+  std::optional<std::string> needs_request(const Query& query) const;
 
   // For DNS: the best any port, protocol or request of this name could get. `deny`: NXDOMAIN.
   Verdict reachable(std::string_view agent, const HostName& name, WallClock::time_point now) const;
@@ -106,15 +126,22 @@ class Policy {
   const std::string& uid() const;
   // The policy file's own text, as it was when it was read; the embedded default has none.
   const std::string& text() const;
-  // The files this snapshot was read from: the policy, lists, token files. All are watched.
+  // Where secrets come from, by name; what `${secret:NAME}` says is always among them.
+  const std::vector<SecretSource>& secrets() const;
+  // The files this snapshot was read from: the policy, lists, token files, programs of `exe`. All are watched. Files of
+  // secrets are not among them: Secrets watches those.
   const std::vector<std::string>& files() const;
   const std::vector<Complaint>& warnings() const;
+  // What is worth knowing, and no fault: `policy check` says it.
+  const std::vector<Complaint>& notes() const;
 
   // For `policy test` and `policy explain`.
   struct TestResult {
     std::string where, what;  // "policy.yaml:40", "release-bot GET https://… expected allow"
     bool passed = false;
     std::string got;
+    std::optional<std::string> inspected_by;  // as in Explanation
+    std::vector<std::string> injects;
   };
   std::vector<TestResult> run_tests(WallClock::time_point now) const;
   struct Match {
@@ -126,6 +153,9 @@ class Policy {
   struct Explanation {
     Verdict verdict;
     std::vector<Match> matches;
+    // Over TLS: the rule that makes Sallyport look inside, "policy.yaml:12"; nullopt: it stays an untouched tunnel.
+    std::optional<std::string> inspected_by{};
+    std::vector<std::string> injects{};  // Injection::text(), each with its rule; never a value
   };
   Explanation explain(const Query& query) const;
   // What this agent may reach, a line a rule, for people.

@@ -56,6 +56,8 @@ void consider(Found& found, const Rule& rule, const Asked& asked) {
       keep_first(by_type || whole ? found.ask : found.partly_ask, rule);
       break;
     case Action::allow:
+      // Who asks a name server is not known.
+      if (!rule.exe.empty()) break;
       keep_first(by_type || hit == Hit::exact ? found.allow : found.allow_too_wide, rule);
       break;
   }

@@ -26,7 +26,9 @@ struct PolicyTest {
   std::string where;
   std::string agent = "default";
   std::string to, method = "GET";
-  std::optional<Target> target;  // always there after load
+  std::optional<Target> target;         // always there after load
+  std::string exe;                      // the program that asks, or empty
+  std::optional<FileIdentity> program;  // what it is
   Action expect = Action::deny;
 };
 
@@ -35,11 +37,12 @@ struct Policy::Impl {
   std::vector<Rule> rules;
   RuleIndex index;
   std::map<std::string, AgentPolicy, std::less<>> agents;
+  std::vector<SecretSource> secrets;  // by name
   std::vector<PolicyTest> tests;
   std::shared_ptr<const Policy> boundary;
   std::string uid, text;
   std::vector<std::string> files;
-  std::vector<Complaint> warnings;
+  std::vector<Complaint> warnings, notes;
 
   const AgentPolicy* agent(std::string_view name) const;
   Action default_for(std::string_view agent_name) const;
@@ -60,6 +63,9 @@ struct Policy::Impl {
   // Once the rules are complete, and before the first decision.
   void index_rules();
 };
+
+// What is injected, each with its rule; for people.
+std::vector<std::string> texts_of(std::span<const std::shared_ptr<const Injection>> injections);
 
 // Rules that can never decide anything: warnings, "file:line:column: …".
 std::vector<Complaint> lint_rules(const Policy::Impl& policy, const std::string& file, WallClock::time_point now);

@@ -95,9 +95,6 @@ TEST(Load, N_18_EveryComplaintIsSaidAtOnceWithItsPlace) {
 
 TEST(Load, ComplaintsSayWhatToWriteInstead) {
   const std::vector<std::pair<const char*, const char*>> table{
-      {"rules:\n  - {allow: a.test, inject: {}}", "inject needs inspection, which this version does not do"},
-      {"secrets: {}", "inspection, which this version does not do"},
-      {"rules:\n  - {allow: a.test, exe: [/bin/x]}", "exe needs `sallyport run`"},
       {"rules:\n  - {allow: a.test, deny: b.test}", "write two rules"},
       {"rules:\n  - {reason: x}", "write allow, ask or deny"},
       {"rules:\n  - allow: \"@npn\"\ngroups: {npm: [a.test]}", "there is no group \"npn\", did you mean \"npm\"?"},
@@ -201,13 +198,6 @@ TEST(Lint, WarnsOfAMethodThatNobodyKnows) {
   EXPECT_THAT(warnings_of("  - {allow: a.test, protocol: http, methods: [GTE]}\n"),
               HasSubstr("\"GTE\" is no method that is known here, did you mean \"GET\"?"));
   EXPECT_EQ(warnings_of("  - {allow: a.test, protocol: http, methods: [GET, PROPFIND, read-only]}\n"), "");
-}
-
-TEST(Lint, WarnsOfMethodsAndPathsThatHttpsHides) {
-  EXPECT_THAT(warnings_of("  - {allow: a.test, methods: [GET]}\n"), HasSubstr("it allows none of it"));
-  EXPECT_THAT(warnings_of("  - {ask: a.test, paths: [\"/x\"]}\n"), HasSubstr("it holds there for every request"));
-  EXPECT_EQ(warnings_of("  - {allow: a.test, methods: [GET], protocol: http}\n"), "");
-  EXPECT_EQ(warnings_of("  - {allow: a.test, methods: [GET], ports: [80]}\n"), "");
 }
 
 TEST(Lint, WarnsOfNamesThatNeverGetHere) {

@@ -1,5 +1,9 @@
 #include "policy/read_file.hpp"
 
+#include "policy/program.hpp"
+
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -27,6 +31,12 @@ Outcome<std::string> read_file(const std::string& path) {
     return cannot("it changed while it was read; try again");
   }
   return bytes;
+}
+
+std::optional<FileIdentity> identify_file(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity{status.st_dev, status.st_ino};
 }
 
 }  // namespace sallyport

@@ -1,4 +1,4 @@
-// The only I/O of this room: policy, list and token files at load.
+// The only I/O of this room: policy, list and token files at load; and program.hpp's identify_file().
 #pragma once
 #include "policy/result.hpp"
 

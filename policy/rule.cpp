@@ -39,6 +39,23 @@ bool path_matches(const Rule& rule, std::string_view path) {
   });
 }
 
+// Which file it is says the kernel; the paths are for people.
+Fit program_fit(const Rule& rule, const Query& query) {
+  if (rule.exe.empty()) return Fit::matches;
+  const bool allows = rule.action == Action::allow;
+  switch (query.program_known) {
+    case ProgramKnown::pending:
+      return allows ? Fit::matches : Fit::not_yet;
+    case ProgramKnown::unknown:
+      return allows ? Fit::unknown_program : Fit::matches;
+    case ProgramKnown::known:
+      break;
+  }
+  const bool named = std::any_of(rule.exe.begin(), rule.exe.end(),
+                                 [&](const ExeFile& file) { return file.identity == query.program.file; });
+  return named ? Fit::matches : Fit::other_program;
+}
+
 Fit request_fit(const Rule& rule, const Query& query) {
   if (!rule.looks_at_requests()) return Fit::matches;
   if (query.request) {
@@ -66,8 +83,17 @@ bool Rule::covers_port(std::uint16_t port) const {
 Fit Rule::fits_connection(const Query& query) const {
   if (is_expired(query.now)) return Fit::expired;
   if (!covers_port(query.to.port)) return Fit::other_port;
+  const Fit by_program = program_fit(*this, query);
+  if (by_program == Fit::other_program || by_program == Fit::unknown_program) return by_program;
   const Fit by_protocol = protocol_fit(*this, query);
-  return by_protocol == Fit::matches ? request_fit(*this, query) : by_protocol;
+  if (by_protocol != Fit::matches) return by_protocol;
+  const Fit by_request = request_fit(*this, query);
+  return by_request == Fit::matches ? by_program : by_request;
+}
+
+bool Rule::adds_something() const {
+  return limits.upload_bytes || limits.download_bytes || limits.connections || limits.names || private_ok || deny_ech ||
+         !dns.empty() || !inject.empty() || protocol == Protocol::tcp || protocol == Protocol::ssh;
 }
 
 HostFit fits(const Rule& rule, const Query& query) {
@@ -107,9 +133,13 @@ std::string conditions_text(const Rule& rule) {
   for (const PathPattern& path : rule.paths) paths.push_back(path.text());
   append(text, "paths", paths);
   append(text, "dns", rule.dns);
+  std::vector<std::string> programs;
+  for (const ExeFile& file : rule.exe) programs.push_back(file.path);
+  append(text, "exe", programs);
   if (!rule.except.empty()) text += ", except " + rule.except.text();
   if (rule.private_ok) text += ", private addresses too";
   if (rule.deny_ech) text += ", without ECH";
+  for (const auto& injection : rule.inject) text += ", injects " + injection->text();
   return text;
 }
 

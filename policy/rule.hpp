@@ -4,6 +4,7 @@
 #include "policy/policy.hpp"
 #include "policy/targets.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,14 @@ enum class Fit {
   not_seen,  // an allow with methods or paths, and the request cannot be seen
   other_method,
   other_path,
+  other_program,
+  unknown_program,  // an allow with exe, and nobody knows which program asks
+};
+
+// A path of `exe`, and what was there when the policy was read.
+struct ExeFile {
+  std::string path;
+  std::optional<FileIdentity> identity;
 };
 
 struct Rule {
@@ -45,19 +54,24 @@ struct Rule {
   std::vector<std::string> methods;
   std::vector<PathPattern> paths;
   std::vector<std::string> dns;
+  std::vector<ExeFile> exe;
+  std::vector<std::shared_ptr<const Injection>> inject;  // of an allow only
   RuleLimits limits;
   std::optional<WallClock::time_point> expires;  // the first moment at which it holds no more
 
   bool looks_at_requests() const { return !methods.empty() || !paths.empty(); }
   // Whether more than host and port decides about it.
   bool is_restricted() const {
-    return looks_at_requests() || protocol == Protocol::tls || protocol == Protocol::http || protocol == Protocol::ssh;
+    return looks_at_requests() || !exe.empty() || protocol == Protocol::tls || protocol == Protocol::http ||
+           protocol == Protocol::ssh;
   }
+  // More than yes: something that an allow gives or takes besides.
+  bool adds_something() const;
   bool covers_port(std::uint16_t port) const;
   bool is_expired(WallClock::time_point now) const { return expires && now >= *expires; }
   Hit names(const Host& host) const { return targets.find(host); }
 
-  // All conditions but the host's: expiry, port, protocol, request.
+  // All conditions but the host's: expiry, port, program, protocol, request.
   Fit fits_connection(const Query& query) const;
 };
 

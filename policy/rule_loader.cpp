@@ -1,6 +1,8 @@
 #include "policy/rule_loader.hpp"
 
 #include "policy/expiry.hpp"
+#include "policy/inject_loader.hpp"
+#include "policy/program_loader.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,7 +28,6 @@ class RuleLoader {
     rule_.where = context_.where(node_);
     rule_.line = node_.line;
     rule_.column = node_.column;
-    refuse_what_is_not_enforced();
     with("ports", &RuleLoader::load_ports);
     with("protocol", &RuleLoader::load_protocol);
     with("private", &RuleLoader::load_private);
@@ -36,6 +37,8 @@ class RuleLoader {
     with("expires", &RuleLoader::load_expires);
     with("dns", &RuleLoader::load_dns);
     with("ech", &RuleLoader::load_ech);
+    with("exe", &RuleLoader::load_exe);
+    with("inject", &RuleLoader::load_inject);
     with("id", &RuleLoader::load_id);
     with("reason", &RuleLoader::load_reason);
     check_combinations();
@@ -69,15 +72,6 @@ class RuleLoader {
     rule_.targets = targets_.load(*named, use);
     if (const YamlNode* except = node_.find("except")) rule_.except = targets_.load(*except, NameListUse::deny);
     return true;
-  }
-
-  void refuse_what_is_not_enforced() {
-    if (const YamlNode* inject = node_.find("inject")) {
-      context_.error(*inject, "inject needs inspection, which this version does not do: leave it out");
-    }
-    if (const YamlNode* exe = node_.find("exe")) {
-      context_.error(*exe, "exe needs `sallyport run`, which this version does not do: leave it out");
-    }
   }
 
   void load_ports(const YamlNode& node) {
@@ -233,6 +227,10 @@ class RuleLoader {
     rule_.deny_ech = node.kind == YamlNode::Kind::scalar && node.scalar == "deny";
     if (!rule_.deny_ech) context_.error(node, "expected deny; without the key, ECH is let through and recorded");
   }
+
+  void load_exe(const YamlNode& node) { rule_.exe = load_programs(node, rule_.action, context_); }
+
+  void load_inject(const YamlNode& node) { rule_.inject = load_injections(node, rule_, context_); }
 
   void load_id(const YamlNode& node) {
     rule_.id = one_line(node, "a short name for the rule");

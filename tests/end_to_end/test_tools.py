@@ -248,14 +248,34 @@ def test_replay_lists_what_would_be_answered_otherwise(log, tmp_path):
 
 
 def test_explain_ignores_a_method_that_the_daemon_would_not_see(tmp_path):
-    policy = policy_file(tmp_path, "default: deny\nrules: [{ allow: m.example, methods: [GET] }]\n")
-    unseen = run("policy", "explain", policy, "https://m.example/", "--method", "GET").stdout
-    assert unseen.startswith("deny") and "--method is ignored: the request inside https is not seen" in unseen
-    told = json.loads(run("policy", "explain", "--json", policy, "https://m.example/", "--method", "GET").stdout)
-    assert told["verdict"] == "deny" and "not seen" in told["note"]
-    seen = run("policy", "explain", policy, "http://m.example/", "--method", "GET").stdout
-    assert seen.startswith("allow") and "note:" not in seen
-    assert run("policy", "explain", policy, "http://m.example/", "--method", "PUT").stdout.startswith("deny")
+    policy = policy_file(tmp_path, "default: deny\nrules: [{ allow: m.example, methods: [GET] }, { allow: t.example }]\n")
+    unseen = run("policy", "explain", policy, "https://t.example/", "--method", "GET").stdout
+    assert unseen.startswith("allow") and "--method is ignored: the request inside https is not seen" in unseen
+    assert "not inspected" in unseen
+    told = json.loads(run("policy", "explain", "--json", policy, "https://t.example/", "--method", "GET").stdout)
+    assert told["inspected"] is False and "not seen" in told["note"]
+    for scheme in ("http", "https"):
+        seen = run("policy", "explain", policy, f"{scheme}://m.example/", "--method", "GET").stdout
+        assert seen.startswith("allow") and "note:" not in seen
+        assert run("policy", "explain", policy, f"{scheme}://m.example/", "--method", "PUT").stdout.startswith("deny")
+
+
+def test_explain_says_what_is_inspected_and_injected_and_for_which_program(tmp_path):
+    policy = policy_file(tmp_path, """default: deny
+secrets: { key: { env: SECRET_KEY } }
+rules:
+  - { allow: m.example, inject: { header: X-Key, value: "${secret:key}" } }
+  - { allow: p.example, exe: [/bin/sh] }
+""")
+    shown = run("policy", "explain", policy, "https://m.example/")
+    assert "inspected: policy.yaml:5" in shown.stdout
+    assert "injects secret key as header X-Key by policy.yaml:5" in shown.stdout
+    told = json.loads(run("policy", "explain", "--json", policy, "https://m.example/").stdout)
+    assert told["inspected"] is True and told["inspected_by"] == "policy.yaml:5" and len(told["injects"]) == 1
+    assert run("policy", "explain", policy, "https://p.example/").stdout.startswith("deny")
+    assert run("policy", "explain", policy, "https://p.example/", "--exe", "/bin/sh").stdout.startswith("allow")
+    checked = run("policy", "check", "--strict", policy)
+    assert "is no boundary" in checked.stderr
 
 
 def test_diff_shows_what_widens_first(tmp_path):
