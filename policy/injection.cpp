@@ -23,7 +23,8 @@ bool is_framing_field(std::string_view name) {
   std::transform(plain.begin(), plain.end(), plain.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return std::find(names.begin(), names.end(), plain) != names.end() || plain.starts_with("proxy-") ||
-         plain.starts_with("x-forwarded-") || plain == "x-real-ip" || plain.starts_with("x-sallyport-") || plain.starts_with(":");
+         plain.starts_with("x-forwarded-") || plain == "x-real-ip" || plain.starts_with("x-sallyport-") ||
+         plain.starts_with(":");
 }
 
 std::vector<std::string> Injection::secrets() const {

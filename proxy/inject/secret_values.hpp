@@ -1,0 +1,54 @@
+// The values of secrets, as requests are given them.
+#pragma once
+#include "policy/result.hpp"
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace sallyport {
+
+// Shorter ones would stand in every other header, and could not be masked there.
+inline constexpr std::size_t min_secret_size = 4;
+inline constexpr std::size_t max_secret_size = 8 * 1024;
+
+// One value; its memory is wiped when nobody uses it any more.
+class SecretValue {
+ public:
+  // What a file or a command gave: line ends at its end are left out. Refused are values that are too short or too
+  // long, or hold a control character. The complaint is half a sentence, and tells nothing of the value.
+  static Outcome<std::shared_ptr<const SecretValue>> parse(std::string text);
+
+  ~SecretValue();
+  SecretValue(const SecretValue&) = delete;
+  SecretValue& operator=(const SecretValue&) = delete;
+
+  std::string_view text() const { return text_; }
+
+ private:
+  explicit SecretValue(std::string_view text) : text_(text) {}
+  std::string text_;
+};
+
+// By name. Immutable; any thread.
+class SecretValues {
+ public:
+  using Map = std::map<std::string, std::shared_ptr<const SecretValue>, std::less<>>;
+
+  SecretValues() = default;
+  explicit SecretValues(Map values) : values_(std::move(values)) {}
+
+  // Null: it has no value now.
+  std::shared_ptr<const SecretValue> find(std::string_view name) const;
+  const Map& all() const { return values_; }
+
+ private:
+  Map values_;
+};
+
+// Overwrites the text's memory.
+void wipe(std::string& text);
+
+}  // namespace sallyport
