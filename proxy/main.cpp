@@ -2,6 +2,7 @@
 #include "proxy/admin_command.hpp"
 #include "proxy/approvals_command.hpp"
 #include "proxy/audit_command.hpp"
+#include "proxy/ca_command.hpp"
 #include "proxy/gateway_command.hpp"
 #include "proxy/policy_command.hpp"
 #include "proxy/serve_command.hpp"
@@ -89,6 +90,7 @@ int main(int argc, char** argv) {
   sallyport::add_admin_command(application, exit_status);
   sallyport::add_policy_command(application, exit_status);
   sallyport::add_audit_command(application, exit_status);
+  sallyport::add_ca_command(application, exit_status);
   sallyport::add_gateway_command(application, exit_status);
   const Walk words = walk(application, argc, argv);
   if (!words.unknown.empty()) return say_unknown(words);
