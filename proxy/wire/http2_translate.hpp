@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace sallyport {
+namespace sallyport::wire {
 
 // Why a field block is malformed (RFC 9113, 8.1.1), or not served.
 enum class BlockFault {
@@ -36,7 +36,8 @@ enum class Body { none, follows };
 // A head of HTTP/1.1 with its empty line, and how the body goes after it.
 struct Http1Head {
   std::string bytes;
-  wire::Framing framing;
+  Framing framing;
+  bool interim = false;  // an answer before the answer
 };
 
 template <class T>
@@ -45,21 +46,21 @@ using Translated = boost::system::result<T, BlockFault>;
 // The block of a request. The head holds no byte that could end a line or a field but the ones put there; what is
 // strange otherwise (a method in lower case, a header twice) is left to who reads it. Host comes first, cookies are
 // joined. A body without content-length, or whose request announces trailers, is chunked.
-Translated<Http1Head> request_to_http1(const wire::Fields& block, Body body, std::string_view scheme);
+Translated<Http1Head> request_to_http1(const Fields& block, Body body, std::string_view scheme);
 // The block of an answer to `method`. The head says `Connection: close`: a stream carries one answer.
-Translated<Http1Head> response_to_http1(const wire::Fields& block, Body body, std::string_view method);
+Translated<Http1Head> response_to_http1(const Fields& block, Body body, std::string_view method);
 // The block after the body. Fields that may not come there are left out (RFC 9110, 6.5.1), what is malformed is a
 // fault.
-Translated<wire::Fields> trailers_from_http2(const wire::Fields& block);
+Translated<Fields> trailers_from_http2(const Fields& block);
 
 // What goes out, lower case. Connection-specific fields and those that Connection names are left out; TE stays where it
 // says trailers. `head` was parsed, so its values are clean. CONNECT is a fault, as is another form than the origin's.
-Translated<wire::Fields> request_to_http2(const wire::RequestHead& head, std::string_view scheme);
+Translated<Fields> request_to_http2(const RequestHead& head, std::string_view scheme);
 // A 101 is a fault.
-Translated<wire::Fields> response_to_http2(const wire::ResponseHead& head);
-wire::Fields trailers_to_http2(const wire::Fields& trailers);
+Translated<Fields> response_to_http2(const ResponseHead& head);
+Fields trailers_to_http2(const Fields& trailers);
 
 // Credentials, which no compression table may keep (RFC 7541, 7.1.3).
-bool is_never_indexed(const wire::Field& field);
+bool is_never_indexed(const Field& field);
 
-}  // namespace sallyport
+}  // namespace sallyport::wire

@@ -1,32 +1,29 @@
-#include "proxy/http2/translate.hpp"
+#include "proxy/wire/http2_translate.hpp"
 
-#include "proxy/http2/field_rules.hpp"
 #include "proxy/wire/chunked.hpp"
+#include "proxy/wire/http2_fields.hpp"
 
 #include <algorithm>
 #include <optional>
 
-namespace sallyport {
+namespace sallyport::wire {
 namespace {
 
-using wire::equals_ignoring_case;
-using wire::Field;
-using wire::Fields;
-using Kind = wire::Framing::Kind;
+using Kind = Framing::Kind;
 
 void add(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
 // How a body goes on in HTTP/1.1, and the field that says so. A length excludes trailers there.
-Translated<wire::Framing> frame_body(const Fields& fields) {
+Translated<Framing> frame_body(const Fields& fields) {
   const auto length = read_content_length(fields);
   if (!length) return length.error();
-  if (*length && !wire::find_field(fields, "trailer")) return wire::Framing{Kind::length, **length};
-  return wire::Framing{Kind::chunked, 0};
+  if (*length && !find_field(fields, "trailer")) return Framing{Kind::length, **length};
+  return Framing{Kind::chunked, 0};
 }
 
-void add_framing(std::string& out, const wire::Framing& framing) {
+void add_framing(std::string& out, const Framing& framing) {
   if (framing.kind == Kind::length) add(out, "content-length", std::to_string(framing.length));
   if (framing.kind == Kind::chunked) add(out, "transfer-encoding", "chunked");
 }
@@ -57,36 +54,36 @@ Translated<RequestPseudo> read_pseudo(const Block& block) {
   for (const Field& field : block.pseudo) {
     if (std::find(allowed.begin(), allowed.end(), field.name) == allowed.end()) return BlockFault::unknown_pseudo;
   }
-  const Field* method = wire::find_field(block.pseudo, ":method");
+  const Field* method = find_field(block.pseudo, ":method");
   if (!method) return BlockFault::missing_pseudo;
-  if (!wire::is_token(method->value)) return BlockFault::bad_method;
+  if (!is_token(method->value)) return BlockFault::bad_method;
   if (method->value == "CONNECT") return BlockFault::connect;
-  const Field* scheme = wire::find_field(block.pseudo, ":scheme");
-  const Field* path = wire::find_field(block.pseudo, ":path");
+  const Field* scheme = find_field(block.pseudo, ":scheme");
+  const Field* path = find_field(block.pseudo, ":path");
   if (!scheme || !path) return BlockFault::missing_pseudo;
-  const Field* authority = wire::find_field(block.pseudo, ":authority");
+  const Field* authority = find_field(block.pseudo, ":authority");
   if (authority && authority->value.empty()) return BlockFault::bad_authority;
   return RequestPseudo{method->value, scheme->value, authority ? std::string_view(authority->value) : "", path->value};
 }
 
 bool is_path(const RequestPseudo& pseudo) {
-  const auto target = wire::parse_target(pseudo.path, pseudo.method);
-  return target && (target->form == wire::TargetForm::origin || target->form == wire::TargetForm::asterisk);
+  const auto target = parse_target(pseudo.path, pseudo.method);
+  return target && (target->form == TargetForm::origin || target->form == TargetForm::asterisk);
 }
 
 // The one authority of :authority and Host (RFC 9113, 8.3.1).
 Translated<std::string> agree_on_authority(const RequestPseudo& pseudo, const Fields& fields) {
-  const Field* host = wire::find_field(fields, "host");
+  const Field* host = find_field(fields, "host");
   const auto is_host = [](const Field& field) { return field.name == "host"; };
   if (std::count_if(fields.begin(), fields.end(), is_host) > 1) return BlockFault::host_mismatch;
   if (pseudo.authority.empty() && !host) return BlockFault::missing_pseudo;
   const std::string_view said = pseudo.authority.empty() ? std::string_view(host->value) : pseudo.authority;
-  const auto authority = wire::parse_authority(said);
+  const auto authority = parse_authority(said);
   if (!authority) return BlockFault::bad_authority;
   if (host) {
     const std::uint16_t usual = pseudo.scheme == "https" ? 443 : 80;
-    const auto second = wire::parse_authority(host->value);
-    if (!second || !wire::same_authority(*authority, *second, usual)) return BlockFault::host_mismatch;
+    const auto second = parse_authority(host->value);
+    if (!second || !same_authority(*authority, *second, usual)) return BlockFault::host_mismatch;
   }
   return authority->text();
 }
@@ -117,7 +114,7 @@ bool stays_here(const Field& field, const std::vector<std::string>& connection) 
 }
 
 bool wants_trailers(const Fields& fields) {
-  const auto codings = wire::list_of_tokens(fields, "TE", ";=. ");
+  const auto codings = list_of_tokens(fields, "TE", ";=. ");
   return codings && std::find(codings->begin(), codings->end(), "trailers") != codings->end();
 }
 
@@ -160,6 +157,7 @@ Translated<Http1Head> response_to_http1(const Fields& block, Body body, std::str
 
   Http1Head head;
   const bool interim = *status < 200;
+  head.interim = interim;
   const bool bodiless = interim || *status == 204 || *status == 304 || method == "HEAD";
   if (interim && body == Body::none) return BlockFault::bad_status;  // RFC 9113, 8.1: it is never the last
   head.bytes = "HTTP/1.1 " + split->pseudo.front().value + " \r\n";
@@ -186,14 +184,14 @@ Translated<Fields> trailers_from_http2(const Fields& block) {
   if (!split->pseudo.empty()) return BlockFault::pseudo_in_trailers;
   Fields kept;
   for (const Field& field : split->fields) {
-    if (!wire::forbidden_in_trailers(field.name)) kept.push_back(field);
+    if (!forbidden_in_trailers(field.name)) kept.push_back(field);
   }
   return kept;
 }
 
-Translated<Fields> request_to_http2(const wire::RequestHead& head, std::string_view scheme) {
+Translated<Fields> request_to_http2(const RequestHead& head, std::string_view scheme) {
   if (head.method == "CONNECT") return BlockFault::connect;
-  const bool origin = head.target.form == wire::TargetForm::origin || head.target.form == wire::TargetForm::asterisk;
+  const bool origin = head.target.form == TargetForm::origin || head.target.form == TargetForm::asterisk;
   if (!origin) return BlockFault::bad_path;
   Fields block{{":method", head.method},
                {":scheme", std::string(scheme)},
@@ -206,7 +204,7 @@ Translated<Fields> request_to_http2(const wire::RequestHead& head, std::string_v
   return block;
 }
 
-Translated<Fields> response_to_http2(const wire::ResponseHead& head) {
+Translated<Fields> response_to_http2(const ResponseHead& head) {
   constexpr unsigned switching_protocols = 101;
   if (head.status == switching_protocols) return BlockFault::bad_status;
   Fields block{{":status", std::to_string(head.status)}};
@@ -234,4 +232,4 @@ bool is_never_indexed(const Field& field) {
   return field.name == "authorization" || field.name == "proxy-authorization" || field.name == "x-api-key";
 }
 
-}  // namespace sallyport
+}  // namespace sallyport::wire

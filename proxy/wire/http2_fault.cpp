@@ -1,6 +1,6 @@
-#include "proxy/http2/translate.hpp"
+#include "proxy/wire/http2_translate.hpp"
 
-namespace sallyport {
+namespace sallyport::wire {
 
 std::string_view sentence(BlockFault fault) {
   switch (fault) {
@@ -40,4 +40,4 @@ std::string_view sentence(BlockFault fault) {
   return "the head is malformed";
 }
 
-}  // namespace sallyport
+}  // namespace sallyport::wire
