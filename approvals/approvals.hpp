@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -126,10 +127,10 @@ class Approvals {
   boost::system::result<Decided, DecideFault> decide(const std::string& approval, const Decision& decision,
                                                      const Actor& by);
   // Every pending approval of this agent under this registrable domain, in one act and one write. An empty agent: of
-  // every agent.
-  boost::system::result<std::vector<Decided>, DecideFault> decide_group(const std::string& agent,
-                                                                        const std::string& domain,
-                                                                        const Decision& decision, const Actor& by);
+  // every agent. `seen`: of these only, as an agent may add to a group while somebody looks at it.
+  boost::system::result<std::vector<Decided>, DecideFault> decide_group(
+      const std::string& agent, const std::string& domain, const Decision& decision, const Actor& by,
+      const std::optional<std::set<std::string>>& seen = std::nullopt);
   // Writes. Ends the grant; connections that live on it are ended by whoever listens to `ended`.
   boost::system::result<Grant, DecideFault> revoke(const std::string& grant, const Actor& by);
 

@@ -290,7 +290,8 @@ boost::system::result<Approvals::Decided, Approvals::DecideFault> Approvals::dec
 }
 
 boost::system::result<std::vector<Approvals::Decided>, Approvals::DecideFault> Approvals::decide_group(
-    const std::string& agent, const std::string& domain, const Decision& decision, const Actor& by) {
+    const std::string& agent, const std::string& domain, const Decision& decision, const Actor& by,
+    const std::optional<std::set<std::string>>& seen) {
   if (state_->store->is_this_thread()) return DecideFault::store;
   std::unique_lock lock(state_->mutex);
   while (true) {
@@ -299,6 +300,7 @@ boost::system::result<std::vector<Approvals::Decided>, Approvals::DecideFault> A
     for (const auto& [number, record] : state_->pending) {
       const Approval& approval = record->approval();
       if (approval.domain != domain || (!agent.empty() && approval.question.agent != agent)) continue;
+      if (seen && seen->count(approval.id) == 0) continue;
       busy = busy || record->busy;
       records.push_back(record);
     }

@@ -54,6 +54,19 @@ TEST_F(ApprovalsTest, A_04_AWholeDomainIsAnsweredInOneAct) {
   EXPECT_FALSE(approvals_->find(question_of("bot", name(29)))->approved);
 }
 
+TEST_F(ApprovalsTest, A_04_AnAgentAddsNothingToAGroupThatSomebodyLooksAt) {
+  const std::string seen = ask(question_of("bot", name(1)));
+  const std::string elsewhere = ask(question_of("bot", "calm.example.com"));
+  const std::string later = ask(question_of("bot", name(2)));
+  const std::set<std::string> shown{seen, elsewhere, "ap_none"};
+  const auto decided = approvals_->decide_group("bot", "flood.example", approve(), alice(), shown);
+  ASSERT_TRUE(decided.has_value());
+  ASSERT_EQ(decided->size(), 1U);
+  EXPECT_EQ(decided->front().approval.id, seen);
+  EXPECT_EQ(approvals_->approval(later)->state, Approval::State::pending);
+  EXPECT_EQ(approvals_->approval(elsewhere)->state, Approval::State::pending) << "of another domain";
+}
+
 TEST_F(ApprovalsTest, HeldConnectionsHaveAnEndAndLeavingFreesAPlace) {
   limits_.held_per_agent = 2;
   reopen();

@@ -6,6 +6,8 @@
 
 #include <boost/json/array.hpp>
 
+#include <set>
+
 namespace sallyport {
 namespace {
 
@@ -51,6 +53,20 @@ boost::json::array similar_grants(const Approvals& approvals, const Approval& ap
   return similar;
 }
 
+// Absent: all of the group, whatever has come to it.
+Outcome<std::optional<std::set<std::string>>> ids_in(const boost::json::object& body) {
+  const auto* value = body.if_contains("ids");
+  if (!value || value->is_null()) return std::optional<std::set<std::string>>();
+  const Complaint wrong{"ids: a list of approvals' ids"};
+  if (!value->is_array()) return wrong;
+  std::set<std::string> ids;
+  for (const auto& each : value->get_array()) {
+    if (!each.is_string()) return wrong;
+    ids.emplace(each.get_string());
+  }
+  return std::optional(std::move(ids));
+}
+
 }  // namespace
 
 ApiResponse list_approvals(const Desk& desk, const ApiRequest& request) {
@@ -91,18 +107,22 @@ ApiResponse decide_approval(const Desk& desk, const ApiRequest& request) {
 }
 
 ApiResponse decide_group(const Desk& desk, const ApiRequest& request) {
-  auto body = read_body(request, {"agent", "domain", "decision", "scope", "match", "ttl", "uses", "upload", "note"});
+  auto body =
+      read_body(request, {"agent", "domain", "ids", "decision", "scope", "match", "ttl", "uses", "upload", "note"});
   if (!body) return body.error();
   const auto agent = text_at(*body, "agent");
   const auto domain = text_at(*body, "domain");
   if (!agent) return problem(400, agent.error().text);
   if (!domain) return problem(400, domain.error().text);
   if (domain->empty()) return problem(400, "domain: the registrable domain whose questions are decided");
+  const auto ids = ids_in(*body);
+  if (!ids) return problem(400, ids.error().text);
   body->erase("agent");
   body->erase("domain");
+  body->erase("ids");
   const auto decision = decision_from_json(*body);
   if (!decision) return problem(400, decision.error().text);
-  const auto decided = desk.backend.approvals.decide_group(*agent, *domain, *decision, actor_of(request.caller));
+  const auto decided = desk.backend.approvals.decide_group(*agent, *domain, *decision, actor_of(request.caller), *ids);
   if (!decided) return problem(status_of(decided.error()), sentence(decided.error()));
   boost::json::array list;
   for (const auto& each : *decided) list.push_back(to_json(each));

@@ -26,7 +26,8 @@ std::string shown_text(const std::string& text) {
 boost::json::object file_json(const Backend& backend, const Policy& policy) {
   boost::json::array complaints;
   if (backend.policy_faults) {
-    for (const auto& fault : backend.policy_faults()) complaints.push_back(boost::json::value(plain_text(fault.text, 4096)));
+    for (const auto& fault : backend.policy_faults())
+      complaints.push_back(boost::json::value(plain_text(fault.text, 4096)));
   }
   const auto text = read_file(backend.policy_path);
   const bool same = text ? *text == policy.text() : policy.text().empty();
@@ -68,18 +69,23 @@ ApiResponse explain_policy(const Desk& desk, const ApiRequest& request) {
               {},
               false,
               WallClock::now()};
-  // Only plain HTTP shows its request.
-  if (target->spoken == Spoken::http)
+  const auto policy = desk.backend.policy();
+  // Plain HTTP shows its request, and TLS where a rule makes Sallyport look inside.
+  if (target->spoken == Spoken::http || (target->spoken == Spoken::tls && policy->needs_request(query)))
     query.request = SeenRequest{method.empty() ? std::string_view("GET") : std::string_view(method), target->path};
-  const auto explanation = desk.backend.policy()->explain(query);
+  const auto explanation = policy->explain(query);
   boost::json::object body = to_json(explanation.verdict);
   body["to"] = target->to.text();
   body["agent"] = plain_text(query.agent, 256);
   boost::json::array matches;
   for (const auto& match : explanation.matches) matches.push_back(to_json(match));
   body["matches"] = std::move(matches);
-  if (target->spoken != Spoken::http && !method.empty())
-    body["note"] = "The method is ignored: this request is not seen, so methods and paths don't count.";
+  if (explanation.inspected_by) body["inspected_by"] = *explanation.inspected_by;
+  boost::json::array injects;
+  for (const auto& injected : explanation.injects) injects.push_back(boost::json::value(plain_text(injected, 1024)));
+  if (!injects.empty()) body["injects"] = std::move(injects);
+  if (!query.request && !method.empty())
+    body["note"] = "The method is ignored: no rule needs to see this request, so it stays inside its tunnel.";
   return json_response(body);
 }
 

@@ -206,13 +206,29 @@ TEST_F(ConsoleTest, ExplainsAUrl) {
   EXPECT_EQ(word(ask("GET", "/v1/policy/explain?url=other.test").json().at("verdict")), "ask");
   EXPECT_FALSE(allowed.as_object().contains("note"));
   const auto unseen = ask("GET", "/v1/policy/explain?url=https%3A%2F%2Fexample.com%2Fa&method=GET").json();
-  EXPECT_NE(word(unseen.at("note")).find("not seen"), std::string::npos);
+  EXPECT_THAT(word(unseen.at("note")), HasSubstr("method is ignored"));
+  EXPECT_FALSE(unseen.as_object().contains("inspected_by"));
   EXPECT_EQ(ask("GET", "/v1/policy/explain").status, 400);
   EXPECT_EQ(ask("GET", "/v1/policy/explain?url=gopher%3A%2F%2Fx").status, 400);
   const auto policy = ask("GET", "/v1/policy").json();
   EXPECT_EQ(word(policy.at("uid")), policy_->uid());
   EXPECT_THAT(word(policy.at("text")), HasSubstr("deny: evil.test"));
   EXPECT_EQ(word(policy.at("file").at("state")), "in force");
+}
+
+TEST_F(ConsoleTest, ExplainsWhatIsSeenInsideTls) {
+  const auto looks =
+      Policy::parse("version: 1\nrules:\n  - { allow: seen.test, methods: [GET] }\n", "policy.yaml", ".");
+  ASSERT_TRUE(looks) << looks.error().front().text;
+  policy_ = *looks;
+  start();
+  const auto verdict = [this](const char* method) {
+    return ask("GET", std::string("/v1/policy/explain?url=https%3A%2F%2Fseen.test%2F&method=") + method).json();
+  };
+  EXPECT_EQ(word(verdict("GET").at("verdict")), "allow");
+  EXPECT_EQ(word(verdict("POST").at("verdict")), "ask");
+  EXPECT_EQ(word(verdict("GET").at("inspected_by")), "policy.yaml:3");
+  EXPECT_FALSE(verdict("GET").as_object().contains("note"));
 }
 
 TEST_F(ConsoleTest, ShowsTheRulesInForceAndNotWhatTheFileSaysMeanwhile) {

@@ -97,14 +97,17 @@ export function announce(text) {
   byId('announce').textContent = visible(text);
 }
 
-// A button that asks "sure?" by its own label, for what can't be taken back.
-export function sureButton(label, sure, action, kind = '') {
+// A button that asks "sure?" by its own label, for what can't be taken back. The action gets what `seen` gave when the
+// button asked: what is decided is what was looked at, whatever has come since.
+export function sureButton(label, sure, action, kind = '', seen = () => undefined) {
   let armed = 0;
+  let what;
   const button = el('button', {class: kind, type: 'button'}, label);
   const disarm = () => { clearTimeout(armed); armed = 0; setText(button, label); button.classList.remove('armed'); };
   button.addEventListener('click', (event) => {
     event.stopPropagation();
-    if (armed) { disarm(); action(button); return; }
+    if (armed) { disarm(); action(what); return; }
+    what = seen();
     armed = setTimeout(disarm, 4000);
     setText(button, sure);
     button.classList.add('armed');

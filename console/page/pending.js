@@ -127,8 +127,8 @@ function groupOf(approval, into) {
   group.title = el('span', {class: 'group-title'});
   group.head = el('header', {class: 'group-head', hidden: true}, group.title,
     el('span', {class: 'actions decides'},
-      sureButton('Deny all', 'Deny all: sure?', () => decideGroup(group, false), 'deny'),
-      sureButton('Approve all', 'Approve all: sure?', () => decideGroup(group, true), 'approve')));
+      sureButton('Deny all', 'Deny all: sure?', (ids) => decideGroup(group, false, ids), 'deny', () => liveOf(group)),
+      sureButton('Approve all', 'Approve all: sure?', (ids) => decideGroup(group, true, ids), 'approve', () => liveOf(group))));
   group.list = el('div', {class: 'group-list'});
   group.more = el('button', {class: 'group-more', hidden: true, onclick: () => { group.wide = !group.wide; group.stale = true; moved(); refresh(); }});
   group.node = el('section', {class: 'group'}, group.head, group.list, group.more);
@@ -137,9 +137,11 @@ function groupOf(approval, into) {
   return group;
 }
 
+const liveOf = (group) => [...group.members].filter((id) => !items.get(id).over);
+
 function tellGroup(group) {
   group.stale = false;
-  const live = [...group.members].filter((id) => !items.get(id).over);
+  const live = liveOf(group);
   group.head.hidden = live.length < 2;
   group.node.classList.toggle('many', live.length >= 2);
   if (live.length >= 2) {
@@ -156,8 +158,8 @@ function tellGroup(group) {
   }
 }
 
-async function decideGroup(group, approve) {
-  const body = {agent: group.agent, domain: group.domain, decision: approve ? 'approve' : 'deny'};
+async function decideGroup(group, approve, ids) {
+  const body = {agent: group.agent, domain: group.domain, ids, decision: approve ? 'approve' : 'deny'};
   try {
     const {decided: all} = await ask('v1/approvals/groups', {method: 'POST', body});
     for (const each of all) decided(each.approval, each.released, true);

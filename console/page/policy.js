@@ -67,6 +67,8 @@ async function explain(event) {
       el('p', {class: 'answer-head'}, el('strong', {}, said), ' ', el('span', {class: 'mono'}, visible(answer.to)), el('span', {class: 'muted'}, ' for ' + visible(answer.agent))),
       el('p', {}, visible(answer.reason)),
       answer.note && el('p', {class: 'muted'}, visible(answer.note)),
+      answer.inspected_by && el('p', {class: 'muted'}, 'Seen inside TLS with Sallyport’s own CA, because of ', el('button', {class: 'link mono', type: 'button', onclick: () => showLine(answer.inspected_by)}, visible(answer.inspected_by)), '.'),
+      (answer.injects ?? []).map((what) => el('p', {class: 'muted'}, 'Puts in ', el('span', {class: 'mono'}, visible(what)), '.')),
       answer.matches.length > 0 && el('ul', {class: 'rules'}, answer.matches.map(ruleLine))));
     const won = answer.matches.find((match) => match.won);
     if (won) showLine(won.rule, false);
