@@ -51,6 +51,8 @@ VIEWS = {
                " form.elements.url.value = 'https://uploads.github.com/repos/acme/app/releases/1';"
                " form.elements.agent.value = 'release-bot'; form.elements.method.value = 'POST';"
                " form.requestSubmit(); }, 300)", "document.querySelector('.answer')"),
+    "tokens": (press("6") + "; setTimeout(() => { const form = document.getElementById('tokens-form');"
+               " form.elements.name.value = 'ann-' + Date.now(); form.requestSubmit(); }, 300)", "document.querySelector('.secret')"),
 }
 
 
@@ -81,6 +83,9 @@ def shoot_thousand(browser, program, folder):
         print(f"1,000 questions shown after {time.monotonic() - begun:.2f} s")
         time.sleep(0.4)
         browser.picture(folder / "thousand-desktop-light.png")
+        browser.resize(*SIZES["phone"])
+        time.sleep(0.4)
+        browser.picture(folder / "thousand-phone-light.png")
     finally:
         sample.close()
 
