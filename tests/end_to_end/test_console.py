@@ -1,4 +1,5 @@
 """The console in a real browser: what a person sees and clicks, and what becomes of the connection that waited."""
+import copy
 import re
 import time
 
@@ -75,6 +76,48 @@ def test_a_click_lets_the_waiting_curl_finish(page, agent):
     page.wait(f"!{row('unknown.test')}")
 
 
+def test_A_08_a_click_on_a_row_that_has_just_moved_decides_nothing(page, agent, reviewer):
+    first = fetch(agent, "other.test")
+    shown(page, "other.test")
+    second = fetch(agent, "unknown.test")
+    name = shown(page, "unknown.test")
+    settle(page, name)
+    # The click comes in the moment in which the row above has left, where a hand could not be quicker.
+    page.run(f"""const list = document.getElementById('pending-list'), gone = {row('other.test')};
+        window.clicked = false;
+        new MutationObserver((_, watch) => {{
+            if (gone.isConnected) return;
+            watch.disconnect();
+            document.querySelector('#{name} .approve').dispatchEvent(new MouseEvent('click', {{detail: 1, bubbles: true}}));
+            window.clicked = true;
+        }}).observe(list, {{childList: true, subtree: true}});""")
+    reviewer.deny(reviewer.wait(host="other.test"), scope="once")
+    first.communicate(timeout=15)
+    page.wait("window.clicked")
+    assert "has just moved" in page.text("#toasts")
+    assert reviewer.wait(host="unknown.test")["state"] == "pending" and second.poll() is None
+    page.click(settle(page, name) + " .approve")
+    output, complaints = second.communicate(timeout=15)
+    assert '"path": "/held"' in output, complaints
+
+
+def test_A_04_an_agent_adds_nothing_to_a_group_that_somebody_is_about_to_approve(page, agent, reviewer):
+    clients = [fetch(agent, f"{name}.group.test") for name in ("one", "two")]
+    for name in ("one", "two"):
+        shown(page, f"{name}.group.test")
+    page.click(".group.many .group-head .approve")
+    page.wait("document.querySelector('.group-head .approve.armed')")
+    clients.append(fetch(agent, "three.group.test"))
+    shown(page, "three.group.test")
+    page.click(".group.many .group-head .approve.armed")
+    wait_until(lambda: len(reviewer.grants()) == 2, "two grants")
+    assert {grant["host"] for grant in reviewer.grants()} == {"one.group.test", "two.group.test"}
+    assert reviewer.wait(host="three.group.test")
+    for client in clients:
+        client.kill()
+        client.communicate()
+
+
 def test_keys_choose_and_deny(page, agent, reviewer):
     client = fetch(agent, "unknown.test")
     shown(page, "unknown.test")
@@ -102,6 +145,19 @@ def test_the_decision_is_what_was_chosen(page, agent, reviewer):
     assert (grant["scope"], grant["match"], grant["ttl"]) == ("everyone", "host", "1h")
 
 
+def test_what_was_chosen_and_closed_is_not_chosen(page, agent, reviewer):
+    client = fetch(agent, "unknown.test")
+    name = shown(page, "unknown.test")
+    page.click(f"#{name} .opener")
+    page.wait("document.querySelector('.choose')")
+    page.click("input[value=everyone] + span")
+    page.click(f"#{name} .opener")
+    page.wait("!document.querySelector('.choose')")
+    page.click(settle(page, name) + " .approve")
+    client.communicate(timeout=15)
+    assert wait_until(reviewer.grants, "the grant")[0]["scope"] == "agent"
+
+
 def test_a_revoked_grant_leaves_the_page_and_is_asked_again(page, agent, reviewer):
     client = fetch(agent, "unknown.test")
     name = shown(page, "unknown.test")
@@ -118,6 +174,63 @@ def test_a_revoked_grant_leaves_the_page_and_is_asked_again(page, agent, reviewe
     shown(page, "unknown.test")
     again.kill()
     again.communicate()
+
+
+def who(reviewer, token):
+    known = copy.copy(reviewer)
+    known.token = token
+    status, said = known.call("GET", "/v1/status")
+    return said["you"]["role"] if status == 200 else status
+
+
+def test_a_token_is_made_shown_once_and_removed(page, reviewer):
+    page.press("6")
+    page.wait("document.querySelector('.row.token')")
+    page.run("document.querySelector('#tokens-form input').value = 'ann'; document.querySelector('#tokens-form select').value = 'approver'")
+    page.click("#tokens-form button")
+    page.wait("document.querySelectorAll('.row.token').length === 2 && document.querySelector('.secret')")
+    token = page.text(".secret")
+    assert who(reviewer, token) == "approver"
+    page.press("1")
+    page.press("6")
+    page.wait("document.querySelectorAll('.row.token').length === 2")
+    assert token not in page.run("return document.documentElement.outerHTML")
+    page.click(".row.token:last-child .deny")
+    page.click(".row.token:last-child .deny.armed")
+    page.wait("document.querySelectorAll('.row.token').length === 1")
+    assert who(reviewer, token) == 401
+    # Without one admin nobody could make another.
+    page.click(".row.token .deny")
+    page.click(".row.token .deny.armed")
+    page.wait("document.getElementById('toasts').innerText.includes('last')")
+    assert who(reviewer, reviewer.token) == "admin"
+    page.complaints()  # the browser's own words about the refusal
+
+
+def test_only_an_admin_sees_the_tokens(page, daemon, reviewer):
+    _, made = reviewer.call("POST", "/v1/tokens", {"name": "guest", "role": "viewer"})
+    address = re.search(r"(http://\S+)#token=", daemon.said()).group(1)
+    page.open("about:blank")
+    page.open(f"{address}#token={made['token']}")
+    page.wait("document.getElementById('you').innerText.includes('guest')")
+    page.press("6")
+    assert page.run("return [document.getElementById('tab-tokens').hidden, document.getElementById('view-tokens').hidden]") == [True, True]
+
+
+def test_the_policy_shown_is_the_one_in_force(page, daemon):
+    page.press("5")
+    page.wait("document.querySelector('.code-line')")
+    good = daemon.policy_file.read_text()
+    try:
+        daemon.policy_file.write_text(good.replace("deny: denied.test", "alow: denied.test"))
+        page.wait("document.querySelector('.file-state')")
+        assert "alow" in page.text(".file-state") and "deny: denied.test" in page.text("#policy-text")
+        assert "alow" not in page.text("#policy-text")
+        daemon.policy_file.write_text(good + "  - deny: more.test\n")
+        page.wait("!document.querySelector('.file-state') && document.getElementById('policy-text').innerText.includes('more.test')")
+    finally:
+        daemon.policy_file.write_text(good)
+    page.wait("!document.getElementById('policy-text').innerText.includes('more.test')")
 
 
 def test_A_17_what_an_agent_writes_is_shown_as_its_own_text(page, agent, reviewer):
