@@ -15,9 +15,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sstream>
 #include <unistd.h>
 
 namespace sallyport {
@@ -38,6 +40,7 @@ class FirstProcess {
     auto sockets = make_network();
     if (!sockets) fail(sockets.error());
     if (auto made = make_files(plan_, listening); !made) fail(made.error());
+    foreground_ = begins_in_foreground();
     auto terminal = plan_.terminal ? make_terminal(jobs_) : no_terminal();
     if (!terminal) fail(terminal.error());
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -111,6 +114,17 @@ class FirstProcess {
     children_ = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   }
 
+  // A folder of PATH that the user may not enter makes execvp() say that the program may not be run.
+  static bool is_anywhere(const std::string& program) {
+    const char* path = std::getenv("PATH");
+    if (program.find('/') != std::string::npos || !path) return true;
+    std::istringstream folders(path);
+    for (std::string folder; std::getline(folders, folder, ':');) {
+      if (::access((folder + "/" + program).c_str(), F_OK) == 0) return true;
+    }
+    return false;
+  }
+
   void start_command() {
     command_ = ::fork();
     if (command_ > 0) ::setpgid(command_, command_);  // whoever of the two comes first
@@ -126,19 +140,12 @@ class FirstProcess {
     ::execvp(words[0], words.data());
     const int error = errno;
     std::fprintf(stderr, "sallyport: %s: %s\n", words[0], std::strerror(error));
-    ::_exit(error == ENOENT ? exit_not_found : exit_not_executable);
+    ::_exit(error == ENOENT || !is_anywhere(words[0]) ? exit_not_found : exit_not_executable);
   }
 
-  // A group of its own, in the foreground of its terminal. SIGTTOU, for who isn't there yet, is blocked meanwhile.
   void lead_group() const {
     ::setpgid(0, 0);
-    if (!plan_.terminal) return;
-    sigset_t background;
-    sigemptyset(&background);
-    sigaddset(&background, SIGTTOU);
-    ::sigprocmask(SIG_BLOCK, &background, nullptr);
-    const OwnedFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
-    ::tcsetpgrp(terminal.get(), ::getpgrp());
+    if (plan_.terminal && foreground_) put_in_foreground(::getpgrp());
   }
 
   // Reaps whoever has lost its parent; the command's own end is the end of all.
@@ -155,7 +162,7 @@ class FirstProcess {
         for (pid_t changed; (changed = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
           if (changed != command_) continue;
           if (WIFSTOPPED(status)) {
-            tell_job(job_stopped);
+            tell_job(is_background_stop(WSTOPSIG(status)) ? job_wants : job_stopped);
             continue;
           }
           return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -172,9 +179,19 @@ class FirstProcess {
         char word = 0;
         const ssize_t got = ::recv(jobs_.get(), &word, 1, MSG_DONTWAIT);
         if (got == 0) all[2].fd = -1;  // whoever minds the jobs has gone; the command goes on
-        if (got == 1 && word == job_continue) ::kill(-command_, SIGCONT);
+        if (got == 1) mind_job(word);
       }
     }
+  }
+
+  bool is_background_stop(int signal) const {
+    return (signal == SIGTTIN || signal == SIGTTOU) && plan_.terminal && !is_in_foreground(command_);
+  }
+
+  void mind_job(char word) const {
+    if (word == job_to_foreground) put_in_foreground(command_);
+    if (word == job_to_foreground || word == job_continue) ::kill(-command_, SIGCONT);
+    if (word == job_to_stop) ::kill(-command_, SIGTSTP);
   }
 
   void tell_job(char word) const {
@@ -184,6 +201,7 @@ class FirstProcess {
   const SandboxPlan& plan_;
   int channel_;
   OwnedFd jobs_;
+  bool foreground_ = true;
   int children_ = -1;
   pid_t command_ = -1;
   sigset_t before_{};

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
@@ -41,6 +42,26 @@ Outcome<SandboxTerminal> make_terminal(OwnedFd& jobs) {
   jobs = OwnedFd(ends[0]);
   terminal.jobs = OwnedFd(ends[1]);
   return terminal;
+}
+
+bool begins_in_foreground() {
+  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+}
+
+bool is_in_foreground(pid_t group) {
+  const OwnedFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
+  return ::tcgetpgrp(terminal.get()) == group;
+}
+
+void put_in_foreground(pid_t group) {
+  // Who isn't there yet would be stopped.
+  sigset_t background, before;
+  ::sigemptyset(&background);
+  ::sigaddset(&background, SIGTTOU);
+  ::sigprocmask(SIG_BLOCK, &background, &before);
+  const OwnedFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
+  ::tcsetpgrp(terminal.get(), group);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
 Outcome<void> forget_terminal() {

@@ -9,6 +9,12 @@ namespace sallyport {
 // holds the real one; `jobs` becomes this process's end.
 Outcome<SandboxTerminal> make_terminal(OwnedFd& jobs);
 
+// Whether the command should begin in its foreground; to be asked before make_terminal().
+bool begins_in_foreground();
+// Of this session's terminal. `group` is one of the session.
+bool is_in_foreground(pid_t group);
+void put_in_foreground(pid_t group);
+
 // For a command without a terminal: no standard descriptor is one, and neither is /dev/tty.
 Outcome<void> forget_terminal();
 

@@ -12,14 +12,18 @@ namespace sallyport {
 
 // All paths are absolute and without links.
 struct SandboxPlan {
-  std::vector<std::string> command;      // at least the program, looked for in PATH
-  std::vector<std::string> environment;  // NAME=VALUE
-  std::string directory;                 // where the command starts
-  std::vector<std::string> hidden;       // folders that are empty inside
-  std::vector<std::string> read_only;    // files that can't be changed, nor moved away, inside
-  std::vector<std::string> shared;       // what stays visible although it would be hidden
-  bool terminal = false;                 // it gets one of its own; without, it has none, whatever ours are
+  std::vector<std::string> command;                        // at least the program, looked for in PATH
+  std::vector<std::string> environment;                    // NAME=VALUE
+  std::string directory;                                   // where the command starts
+  std::vector<std::string> hidden;                         // folders that are empty inside, and files
+  std::vector<std::string> read_only;                      // files that can't be changed, nor moved away, inside
+  std::vector<std::string> shared;                         // what stays visible although it would be hidden
+  std::vector<std::pair<std::string, std::string>> files;  // of its own: the name in own_files, and what is in it
+  bool terminal = false;  // it gets one of its own; without, it has none, whatever ours are
 };
+
+// Where SandboxPlan::files are, inside.
+inline constexpr const char* own_files = "/dev/shm/.sallyport";
 
 // A descriptor that closes itself.
 class OwnedFd {
@@ -46,10 +50,13 @@ struct SandboxSockets {
 // inside; the others are as ours.
 struct SandboxTerminal {
   OwnedFd master;
-  // Datagrams of one byte. From the sandbox: job_stopped. To it: job_continue.
+  // Datagrams of one byte, see below.
   OwnedFd jobs;
 };
-inline constexpr char job_stopped = 'z', job_continue = 'c';
+// Where standard input or output is no terminal the command begins in the background of its own, as what stands in a
+// pipeline seldom reads keys, and others there may: job_wants tells that it does.
+inline constexpr char job_stopped = 'z', job_wants = 'w';                              // from the sandbox
+inline constexpr char job_continue = 'c', job_to_foreground = 'f', job_to_stop = 's';  // to it; the first two continue
 
 // The command and its first process, which is process 1 in there. When that ends, or this process does, however, all
 // in there are killed.
@@ -75,6 +82,8 @@ class Sandbox {
   void forward(int signal, To whom = To::command);
   // Becomes readable when the command has ended.
   int fd() const { return channel_.get(); }
+  // As the host counts; all in there descend from it.
+  pid_t first_process() const { return pid_; }
   // Waits for the end: the command's exit status, or 128 and the signal's number.
   int wait();
 

@@ -67,10 +67,11 @@ bool RealTerminal::is_ours() const {
   return group < 0 || group == ::getpgrp();
 }
 
-void RealTerminal::make_raw() {
+void RealTerminal::make_raw(Output output) {
   if (raw_ || !is_ours() || ::tcgetattr(fd(), &before_) != 0) return;
   termios raw = before_;
   ::cfmakeraw(&raw);
+  if (output == Output::as_it_is) raw.c_oflag = before_.c_oflag;
   watch_for_the_end();
   raw_before = before_;
   raw_terminal = fd();

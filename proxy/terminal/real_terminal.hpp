@@ -24,8 +24,10 @@ class RealTerminal {
   // Whether the shell has given it to our job. Where it is no terminal of ours to lose, it always is.
   bool is_ours() const;
 
-  // Every key comes at once, none means anything. Only while it is ours.
-  void make_raw();
+  // Every key comes at once, none means anything. Only while it is ours. What others of a pipeline write needs the
+  // terminal's own line ends.
+  enum class Output { raw, as_it_is };
+  void make_raw(Output output);
   void give_back();
   bool is_raw() const { return raw_; }
 

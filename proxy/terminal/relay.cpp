@@ -72,7 +72,7 @@ void Terminal::Relay::run() {
 
 Terminal::Relay::Ready Terminal::Relay::wait() const {
   const bool paused = question_stands();
-  const bool listening = !gone_ && (typed_here_ || paused) && real_.is_raw();
+  const bool listening = !gone_ && (has_keys_ || paused) && real_.is_raw();
   const auto wanted = [](bool yes, int descriptor) { return yes ? descriptor : -1; };
   const short room = to_command_.empty() ? 0 : POLLOUT;
   const short output = paused || silent_ ? 0 : POLLIN;
@@ -86,7 +86,7 @@ Terminal::Relay::Ready Terminal::Relay::wait() const {
       pollfd{wanted((room | output) != 0, command_.master.get()), static_cast<short>(room | output), 0},
       pollfd{wanted(!gone_, real_.fd()), keys, 0},
   };
-  const bool background = !real_.is_ours() || (typed_here_ && !real_.is_raw());
+  const bool background = !real_.is_ours() || (has_keys_ && !real_.is_raw());
   ::poll(all.data(), all.size(), background && !gone_ ? background_ms : -1);
   const auto is = [&all](std::size_t at, int what) { return (all[at].revents & what) != 0; };
   constexpr int any = POLLIN | POLLHUP | POLLERR;
@@ -106,8 +106,8 @@ void Terminal::Relay::turn(const Ready& ready) {
 
 // Whatever the foreground lets us have of the terminal.
 void Terminal::Relay::take() {
-  if (gone_ || real_.is_raw() || !(typed_here_ || question_stands())) return;
-  real_.make_raw();
+  if (gone_ || real_.is_raw() || !(has_keys_ || question_stands())) return;
+  real_.make_raw(use_ == Use::alone ? RealTerminal::Output::raw : RealTerminal::Output::as_it_is);
 }
 
 void Terminal::Relay::read_signals() {
@@ -120,7 +120,8 @@ void Terminal::Relay::read_signals() {
   }
   if (resized) tell_size();
   // By the command's own terminal, as its own key would; when it has stopped, so do we.
-  if (stopped) ::ioctl(command_.master.get(), TIOCSIG, SIGTSTP);
+  if (stopped && has_keys_) ::ioctl(command_.master.get(), TIOCSIG, SIGTSTP);
+  if (stopped && !has_keys_) tell_job(job_to_stop);
   if (continued && !stopped) go_on();
 }
 
@@ -193,7 +194,7 @@ void Terminal::Relay::ask() {
   look_ = false;
   // What was typed until now was meant for the command.
   std::string typed;
-  while (!asker_->stands() && typed_here_ && real_.has_typed() && real_.read(typed)) give_to_command(typed);
+  while (!asker_->stands() && has_keys_ && real_.has_typed() && real_.read(typed)) give_to_command(typed);
   const std::string news = asker_->look();
   if (!asker_->stands()) {
     real_.write(news);
@@ -225,7 +226,7 @@ void Terminal::Relay::put_question_away() {
   drawn_ = false;
   if (!real_.at_left()) real_.write("\r\n");
   real_.control(after_question());
-  if (!typed_here_) real_.give_back();
+  if (!has_keys_) real_.give_back();
   redraw_command();
 }
 
@@ -233,7 +234,14 @@ void Terminal::Relay::read_job() {
   char word = 0;
   const ssize_t got = ::recv(command_.jobs.get(), &word, 1, MSG_DONTWAIT);
   if (got == 0) command_.jobs = OwnedFd();  // the sandbox has ended
-  if (got == 1 && word == job_stopped) stop();
+  if (got != 1) return;
+  if (word == job_wants && real_.is_ours()) {
+    has_keys_ = true;
+    take();
+    tell_job(job_to_foreground);
+  } else {
+    stop();
+  }
 }
 
 // As the shell expects of its job when Ctrl-Z was pressed. Every thread has SIGTSTP blocked, so it waits for this one;
@@ -258,7 +266,11 @@ void Terminal::Relay::go_on() {
   real_.give_back();
   take();
   tell_size();
-  static_cast<void>(::send(command_.jobs.get(), &job_continue, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+  tell_job(job_continue);
+}
+
+void Terminal::Relay::tell_job(char word) const {
+  static_cast<void>(::send(command_.jobs.get(), &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 }  // namespace sallyport

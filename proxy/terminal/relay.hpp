@@ -12,7 +12,7 @@ namespace sallyport {
 
 class Terminal::Relay {
  public:
-  Relay(OwnedFd real, bool typed_here) : real_(std::move(real)), typed_here_(typed_here) {}
+  Relay(OwnedFd real, Use use) : real_(std::move(real)), use_(use), has_keys_(use == Use::alone) {}
   ~Relay() { end(); }
 
   Outcome<void> begin(SandboxTerminal of_command, std::unique_ptr<TerminalAsker> asker);
@@ -42,10 +42,12 @@ class Terminal::Relay {
   void stop();
   void go_on();
   void tell_size();
+  void tell_job(char word) const;
   void redraw_command();
 
   RealTerminal real_;
-  bool typed_here_;
+  Use use_;
+  bool has_keys_;  // what is typed is the command's
   SandboxTerminal command_;
   std::unique_ptr<TerminalAsker> asker_;
   OwnedFd signals_, wake_;

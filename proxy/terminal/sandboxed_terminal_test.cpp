@@ -70,8 +70,8 @@ class SandboxedTerminal : public testing::Test {
     ::kill(shell_, SIGKILL);
     ::waitpid(shell_, nullptr, 0);
   }
-  // `input`: what its stdin is instead of the terminal.
-  void start(const std::string& script, int input = -1) {
+  // `input`: what its stdin is instead of the terminal; `output` likewise.
+  void start(const std::string& script, int input = -1, int output = -1) {
     Ends pty = open_pty();
     if (::geteuid() == 0 && ::fchown(pty.other.get(), nobody, nobody) != 0) FAIL() << "fchown";
     shell_ = ::fork();
@@ -80,6 +80,7 @@ class SandboxedTerminal : public testing::Test {
       ::ioctl(pty.other.get(), TIOCSCTTY, 0);
       for (const int standard : {0, 1, 2}) ::dup2(pty.other.get(), standard);
       if (input >= 0) ::dup2(input, STDIN_FILENO);
+      if (output >= 0) ::dup2(output, STDOUT_FILENO);
       be_shell(plan_for(script));
     }
     person = std::make_unique<Talk>(pty.one.take());
@@ -154,6 +155,51 @@ TEST_F(SandboxedTerminal, PassesOnWhatIsNoTerminal) {
   ::close(ends[0]);
   EXPECT_STATUS(0);
   EXPECT_TRUE(person->has_heard("by a pipe"));
+}
+
+TEST_F(SandboxedTerminal, LeavesTheKeysToOthersOfAPipelineUntilTheCommandReads) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  start(
+      "assert os.isatty(0) and not os.isatty(1) and os.isatty(2)\n"
+      "sys.stderr.write('ready\\n'); sys.stdin.readline()\n"
+      "sys.stderr.write('name? '); print(sys.stdin.readline())\n",
+      -1, ends[1]);
+  ::close(ends[1]);
+  Talk pipe(ends[0]);
+  person->hear("ready\r");
+  person->say("\r");
+  person->hear("name? ");
+  person->say("Ada\r");
+  EXPECT_STATUS(0);
+  EXPECT_NE(pipe.hear("Ada\n").find("Ada"), std::string::npos);
+}
+
+TEST_F(SandboxedTerminal, IsAskedForAPasswordInAPipeline) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ::close(ends[1]);
+  start("import getpass; assert getpass.getpass() == 'secret'; assert sys.stdin.read() == ''; sys.exit(4)", ends[0]);
+  ::close(ends[0]);
+  person->hear("Password: ");
+  person->say("secret\r");
+  EXPECT_STATUS(4);
+  EXPECT_FALSE(person->has_heard("secret"));
+}
+
+TEST_F(SandboxedTerminal, StopsInAPipelineToo) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  start(
+      "signal.signal(signal.SIGCONT, lambda *_: sys.exit(3))\n"
+      "sys.stderr.write('ready\\n'); time.sleep(20)\n",
+      -1, ends[1]);
+  ::close(ends[1]);
+  person->hear("ready");
+  person->say("\032");  // the terminal is not raw: a signal for the whole job
+  EXPECT_STATUS(3);
+  EXPECT_TRUE(person->has_heard("[stopped]"));
+  ::close(ends[0]);
 }
 
 TEST_F(SandboxedTerminal, BringsCtrlCToTheForegroundGroup) {

@@ -25,10 +25,11 @@ std::unique_ptr<Terminal> Terminal::find() {
   }
   if (any && found.get() < 0) found = OwnedFd(::open("/dev/tty", O_RDWR | O_CLOEXEC));
   if (found.get() < 0) return nullptr;
-  return std::make_unique<Terminal>(std::move(found), ::isatty(STDIN_FILENO) == 1);
+  const bool alone = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  return std::make_unique<Terminal>(std::move(found), alone ? Use::alone : Use::in_pipeline);
 }
 
-Terminal::Terminal(OwnedFd real, bool typed_here) : relay_(std::make_unique<Relay>(std::move(real), typed_here)) {}
+Terminal::Terminal(OwnedFd real, Use use) : relay_(std::make_unique<Relay>(std::move(real), use)) {}
 
 Terminal::~Terminal() = default;
 

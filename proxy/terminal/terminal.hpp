@@ -20,8 +20,11 @@ namespace sallyport {
 // The real terminal is in raw mode while the command is in the foreground: what is typed goes to the command's
 // terminal, which makes Ctrl-C and Ctrl-Z signals of the command's own group; what it prints goes here; the sizes are
 // kept equal. When the command is stopped, the terminal is given back and this whole process group stops, until
-// SIGCONT. Where stdin is no terminal, nothing is read but answers, the mode stays as it is between them, and the
-// signals of the keys come to this process: hand them to Sandbox::To::group.
+// SIGCONT.
+//
+// Where stdin or stdout is no terminal, others of the pipeline may want this one: nothing is read but answers, and the
+// mode stays as it is between them, until the command reads its own. Till then signals of the keys come to this
+// process: hand them to Sandbox::To::group.
 //
 // While a question stands, nothing that the command prints is shown. What was typed before it is the command's; what is
 // typed until an answer counts, and that is no answer, is nobody's.
@@ -30,7 +33,8 @@ class Terminal {
   // The terminal among our standard descriptors; null: none of them is one.
   static std::unique_ptr<Terminal> find();
   // This one, which can be read and written.
-  explicit Terminal(OwnedFd real, bool typed_here = true);
+  enum class Use { alone, in_pipeline };
+  explicit Terminal(OwnedFd real, Use use = Use::alone);
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
   ~Terminal();
