@@ -16,7 +16,9 @@ namespace {
 struct Direction {
   std::vector<std::uint8_t> buffer;
   std::size_t start = 0;
-  bool finished = false;
+  enum class End { open, finished, cut };  // cut: its writer has gone without a word
+  End end = End::open;
+  bool unread = false;  // its reader takes no more
 
   std::size_t size() const { return buffer.size() - start; }
 
@@ -74,8 +76,10 @@ struct MemoryStream::Shared {
   Direction& out(int side) { return written[static_cast<std::size_t>(side)]; }
   Direction& in(int side) { return written[static_cast<std::size_t>(1 - side)]; }
 
+  bool may_write(int side) { return out(side).end == Direction::End::open && !out(side).unread; }
+
   std::size_t append(int side, std::span<const std::uint8_t> bytes) {
-    if (own(side).broken || out(side).finished || !peer(side).present) return 0;
+    if (own(side).broken || !may_write(side)) return 0;
     const std::size_t size = std::min(bytes.size(), capacity - out(side).size());
     if (size == 0) return 0;
     out(side).append(bytes.first(size));
@@ -91,11 +95,19 @@ struct MemoryStream::Shared {
   }
 
   void finish(int side) {
-    if (own(side).broken || out(side).finished) return;
-    out(side).finished = true;
+    if (own(side).broken || out(side).end != Direction::End::open) return;
+    out(side).end = Direction::End::finished;
     peer(side).reader.wake();
     peer(side).watcher.wake();
     own(side).writer.wake();
+    tell_peer(side);
+  }
+
+  void stop_reading(int side) {
+    in(side).unread = true;
+    in(side).clear();
+    own(side).reader.wake();
+    peer(side).writer.wake();
     tell_peer(side);
   }
 
@@ -110,11 +122,12 @@ struct MemoryStream::Shared {
   }
 
   void leave(int side) {
-    if (!out(side).finished) abort(side, asio::error::connection_reset);
+    if (!own(side).present) return;
     own(side).present = false;
-    own(side).changed = nullptr;
+    if (out(side).end == Direction::End::open) out(side).end = Direction::End::cut;
+    in(side).unread = true;
     in(side).clear();
-    peer(side).wake();
+    for (Side& each : sides) each.wake();
     tell_peer(side);
   }
 
@@ -140,6 +153,7 @@ struct MemoryStream::Shared {
 MemoryStream::MemoryStream(std::shared_ptr<Shared> shared, int side) : shared_(std::move(shared)), side_(side) {}
 
 MemoryStream::~MemoryStream() {
+  shared_->own(side_).changed = nullptr;
   shared_->leave(side_);
 }
 
@@ -156,13 +170,15 @@ Task<Result<std::size_t>> MemoryStream::read_some(std::span<std::uint8_t> into) 
   for (;;) {
     if (shared->own(side).broken) co_return shared->own(side).broken;
     const Direction& in = shared->in(side);
+    if (in.unread) co_return error_code(asio::error::operation_aborted);
     if (in.size() > 0 || into.empty()) {
       const std::size_t size = std::min(into.size(), in.size());
       std::copy_n(in.buffer.begin() + static_cast<std::ptrdiff_t>(in.start), size, into.begin());
       if (size > 0) shared->consume(side, size);
       co_return size;
     }
-    if (in.finished) co_return error_code(asio::error::eof);
+    if (in.end == Direction::End::finished) co_return error_code(asio::error::eof);
+    if (in.end == Direction::End::cut) co_return error_code(asio::error::connection_reset);
     const bool goes_on = co_await Shared::wait(shared, shared->own(side).reader);
     if (!goes_on) co_return error_code(asio::error::operation_aborted);
   }
@@ -173,7 +189,7 @@ Task<Result<void>> MemoryStream::write(std::span<const std::uint8_t> bytes) {
   const int side = side_;
   for (;;) {
     if (shared->own(side).broken) co_return shared->own(side).broken;
-    if (shared->out(side).finished || !shared->peer(side).present) co_return error_code(asio::error::broken_pipe);
+    if (!shared->may_write(side)) co_return error_code(asio::error::broken_pipe);
     bytes = bytes.subspan(shared->append(side, bytes));
     if (bytes.empty()) co_return Result<void>();
     const bool goes_on = co_await Shared::wait(shared, shared->own(side).writer);
@@ -193,13 +209,31 @@ void MemoryStream::abort(error_code why) {
   shared_->abort(side_, why);
 }
 
+void MemoryStream::stop_reading() {
+  shared_->stop_reading(side_);
+}
+
+void MemoryStream::close() {
+  shared_->leave(side_);
+}
+
+bool MemoryStream::is_quiet() {
+  const Direction& in = shared_->in(side_);
+  return has_reader() && in.size() == 0 && in.end == Direction::End::open;
+}
+
+Task<Result<void>> MemoryStream::gone(PeerWatch&) {
+  return peer_gone();
+}
+
 Task<Result<void>> MemoryStream::peer_gone() {
   const auto shared = shared_;
   const int side = side_;
   for (;;) {
     const Side& own = shared->own(side);
     if (own.broken && !own.by_peer) co_return own.broken;
-    if (own.broken || shared->in(side).finished || !shared->peer(side).present) co_return Result<void>();
+    if (!own.present) co_return error_code(asio::error::operation_aborted);
+    if (own.broken || shared->in(side).end != Direction::End::open) co_return Result<void>();
     const bool goes_on = co_await Shared::wait(shared, shared->own(side).watcher);
     if (!goes_on) co_return error_code(asio::error::operation_aborted);
   }
@@ -219,11 +253,17 @@ std::size_t MemoryStream::write_now(std::span<const std::uint8_t> bytes) {
 }
 
 bool MemoryStream::at_end() const {
-  return !is_broken() && shared_->in(side_).finished && shared_->in(side_).size() == 0;
+  const Direction& in = shared_->in(side_);
+  return !shared_->own(side_).broken && in.end == Direction::End::finished && in.size() == 0;
 }
 
 bool MemoryStream::is_broken() const {
-  return static_cast<bool>(shared_->own(side_).broken);
+  const Direction& in = shared_->in(side_);
+  return shared_->own(side_).broken || (in.end == Direction::End::cut && in.size() == 0);
+}
+
+bool MemoryStream::has_reader() const {
+  return !shared_->own(side_).broken && shared_->may_write(side_);
 }
 
 bool MemoryStream::has_peer() const {

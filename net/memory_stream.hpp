@@ -9,8 +9,8 @@
 namespace sallyport {
 
 // One end. Each direction holds at most the pair's capacity: a writer waits until the reader has taken enough. An empty
-// direction holds no buffer. An end that is destroyed without finish() was aborted; one that is destroyed after it
-// leaves the peer what was written, and the peer's own writes fail.
+// direction holds no buffer. An end that is destroyed leaves the peer what was written; after that the peer reads eof
+// where finish() came before, else connection_reset, and its own writes fail.
 // What the peer sees: eof after finish(), connection_reset after abort() (or the error given to it) at once, whatever
 // was still unread; broken_pipe on writing to an end that will not read any more.
 class MemoryStream final : public Stream {
@@ -26,6 +26,12 @@ class MemoryStream final : public Stream {
   Task<Result<void>> write(std::span<const std::uint8_t> bytes) override;
   void finish() override;
   void abort() override;
+  void stop_reading() override;
+  // Destroys nothing, but is for the peer as if this end had been destroyed.
+  void close() override;
+  bool is_quiet() override;
+  // As peer_gone(); needs no watch.
+  Task<Result<void>> gone(PeerWatch& watch) override;
   // The same, and says why: what the peer's reads and writes end with.
   void abort(error_code why);
 
@@ -43,9 +49,11 @@ class MemoryStream final : public Stream {
   std::size_t write_now(std::span<const std::uint8_t> bytes);
   // The peer has finished, and everything it wrote has been read.
   bool at_end() const;
-  // This end or the peer was aborted, or the peer has gone without finish(): nothing will come any more.
+  // This end or the peer was aborted, or everything was read of a peer that has gone without finish().
   bool is_broken() const;
-  // The peer's end was not destroyed yet.
+  // The peer may still read what is written now.
+  bool has_reader() const;
+  // The peer's end was neither destroyed nor closed yet.
   bool has_peer() const;
   // `changed` is called, from inside the peer's calls, whenever the peer wrote, read, finished, aborted or went. It
   // must not call a stream of this pair.

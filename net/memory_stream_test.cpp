@@ -7,6 +7,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <gtest/gtest.h>
 
+#include <list>
 #include <string>
 
 namespace sallyport {
@@ -29,12 +30,13 @@ struct MemoryStreamTest : ::testing::Test {
   // Starts work that is to suspend, and lets it.
   template <class T>
   void start(Task<Result<T>> work, Result<T>& result, bool& ended) {
-    asio::co_spawn(context, std::move(work),
-                   asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr thrown, Result<T> value) {
-                     EXPECT_EQ(thrown, nullptr);
-                     result = std::move(value);
-                     ended = true;
-                   }));
+    asio::co_spawn(
+        context, std::move(work),
+        asio::bind_cancellation_slot(cancels.emplace_back().slot(), [&](std::exception_ptr thrown, Result<T> value) {
+          EXPECT_EQ(thrown, nullptr);
+          result = std::move(value);
+          ended = true;
+        }));
     poll();
   }
   void poll() {
@@ -59,7 +61,7 @@ struct MemoryStreamTest : ::testing::Test {
   }
 
   asio::io_context context;
-  asio::cancellation_signal cancel;
+  std::list<asio::cancellation_signal> cancels;  // one for each start()
   std::unique_ptr<MemoryStream> left;
   std::unique_ptr<MemoryStream> right;
   std::string text;
@@ -146,11 +148,52 @@ TEST_F(MemoryStreamTest, AnAbortWakesWhoeverWaits) {
   EXPECT_EQ(theirs.error(), asio::error::connection_reset);
 }
 
-TEST_F(MemoryStreamTest, AnEndThatIsDroppedUnfinishedWasAborted) {
+TEST_F(MemoryStreamTest, AnEndThatIsDroppedUnfinishedLeavesItsBytesButNoOrderlyEnd) {
   write(*left, "half");
   left.reset();
   EXPECT_FALSE(right->has_peer());
+  EXPECT_FALSE(right->is_broken());
+  EXPECT_EQ(write(*right, "x").error(), asio::error::broken_pipe);
+  EXPECT_TRUE(read(*right, text));
+  EXPECT_EQ(text, "half");
   EXPECT_EQ(read(*right, text).error(), asio::error::connection_reset);
+  EXPECT_TRUE(right->is_broken());
+}
+
+TEST_F(MemoryStreamTest, AClosedEndIsForThePeerAsGone) {
+  write(*left, "last");
+  left->finish();
+  left->close();
+  EXPECT_FALSE(right->has_peer());
+  read(*right, text);
+  EXPECT_EQ(text, "last");
+  EXPECT_EQ(read(*right, text).error(), asio::error::eof);
+  EXPECT_EQ(read(*left, text).error(), asio::error::operation_aborted);
+}
+
+TEST_F(MemoryStreamTest, WhoStopsReadingMayStillWrite) {
+  Result<void> theirs = error_code();
+  bool ended = false;
+  start(right->write(bytes_of("more than there is room for")), theirs, ended);
+  left->stop_reading();
+  poll();
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(theirs.error(), asio::error::broken_pipe);
+  EXPECT_FALSE(right->has_reader());
+  EXPECT_EQ(read(*left, text).error(), asio::error::operation_aborted);
+  EXPECT_TRUE(write(*left, "answer"));
+  read(*right, text);
+  EXPECT_EQ(text, "answer");
+}
+
+TEST_F(MemoryStreamTest, IsQuietWhileNothingCameAndNobodyLeft) {
+  EXPECT_TRUE(right->is_quiet());
+  left->write_now(bytes_of("x"));
+  EXPECT_FALSE(right->is_quiet());
+  right->consume(1);
+  EXPECT_TRUE(right->is_quiet());
+  left->finish();
+  EXPECT_FALSE(right->is_quiet());
 }
 
 TEST_F(MemoryStreamTest, AnEndThatIsDroppedAfterFinishingLeavesItsBytes) {
@@ -189,7 +232,7 @@ TEST_F(MemoryStreamTest, EveryWaitObeysCancellation) {
   bool ended = false;
   std::string into(4, ' ');
   start(left->read_some({reinterpret_cast<std::uint8_t*>(into.data()), into.size()}), got, ended);
-  cancel.emit(asio::cancellation_type::terminal);
+  cancels.back().emit(asio::cancellation_type::terminal);
   poll();
   EXPECT_TRUE(ended);
   EXPECT_EQ(got.error(), asio::error::operation_aborted);
@@ -198,14 +241,14 @@ TEST_F(MemoryStreamTest, EveryWaitObeysCancellation) {
   ended = false;
   start(left->write(bytes_of("0123456789")), sent, ended);
   EXPECT_FALSE(ended);
-  cancel.emit(asio::cancellation_type::terminal);
+  cancels.back().emit(asio::cancellation_type::terminal);
   poll();
   EXPECT_TRUE(ended);
   EXPECT_EQ(sent.error(), asio::error::operation_aborted);
 
   ended = false;
   start(left->peer_gone(), sent, ended);
-  cancel.emit(asio::cancellation_type::terminal);
+  cancels.back().emit(asio::cancellation_type::terminal);
   poll();
   EXPECT_TRUE(ended);
   EXPECT_EQ(sent.error(), asio::error::operation_aborted);

@@ -1,5 +1,6 @@
 // Moves bytes between two sockets, in the kernel where it can.
 #pragma once
+#include "net/connection.hpp"
 #include "net/pipe_pool.hpp"
 #include "net/task.hpp"
 
@@ -48,6 +49,9 @@ struct RelayEnd {
 // Urgent (out-of-band) bytes are dropped. Pipes, counters and sockets outlive it. Throws only operation_aborted, where
 // it was cancelled before it began.
 Task<RelayEnd> relay(Socket& client, Socket& upstream, PipePool& pipes, RelayCounters& counters, RelayLimits limits);
+// The same; where either is no plain socket the bytes are copied, those that are unread first.
+Task<RelayEnd> relay(Connection& client, Connection& upstream, PipePool& pipes, RelayCounters& counters,
+                     RelayLimits limits);
 
 // How one direction ended.
 struct PumpEnd {
@@ -60,5 +64,8 @@ struct PumpEnd {
 // down nor closes anything.
 Task<PumpEnd> pump(Socket& from, Socket& to, PipePool& pipes, std::uint64_t& moved, Clock::time_point& last_active,
                    std::optional<std::uint64_t> limit);
+// One direction by copying.
+Task<PumpEnd> pump(Connection& from, Connection& to, PipePool& pipes, std::uint64_t& moved,
+                   Clock::time_point& last_active, std::optional<std::uint64_t> limit);
 
 }  // namespace sallyport

@@ -7,6 +7,8 @@
 
 namespace sallyport {
 
+class PeerWatch;
+
 // One reader and one writer at a time, on one thread. Every wait obeys cancellation and ends with operation_aborted
 // when the stream is aborted.
 class Stream {
@@ -24,6 +26,16 @@ class Stream {
   virtual void finish() = 0;
   // Ends both directions at once, and the peer sees that it was no orderly end.
   virtual void abort() = 0;
+
+  // Nothing more will be read: a read that waits ends with an error. What is written still arrives.
+  virtual void stop_reading() { abort(); }
+  // Ends it once there is nothing more to say; what was written arrives where finish() came before.
+  virtual void close() { abort(); }
+  // False where it has been closed by the other side, or something can be read that nobody has asked for.
+  virtual bool is_quiet() { return false; }
+  // Returns when the peer has gone, whatever is unread; nothing is read. Where that can't be noticed it waits until it
+  // is cancelled. As PeerWatch::gone().
+  virtual Task<Result<void>> gone(PeerWatch& watch);
 };
 
 }  // namespace sallyport

@@ -44,14 +44,44 @@ Query Attempt::query(WallClock::time_point now) const {
               .now = now,
               .answered = answered};
   if (method && path) query.request = SeenRequest{*method, *path};
+  if (program) {
+    query.program.file = *program;
+    query.program_known = ProgramKnown::known;
+  }
   return query;
+}
+
+std::optional<FileIdentity> program_of(const Origin& origin) {
+  if (!origin.process || origin.process->inode == 0) return std::nullopt;
+  return FileIdentity{origin.process->device, origin.process->inode};
+}
+
+bool is_this_host(const Host& host) {
+  return host.name() && host.name()->text() == "host.sallyport.internal";
 }
 
 namespace {
 
+// A rule about `any` or a whole zone doesn't name it, nor does the default: they would say the same of another name.
+bool is_named(const Policy& policy, const Attempt& attempt) {
+  const auto other_name = HostName::parse("other.sallyport.internal");
+  if (!other_name) return false;
+  Attempt other = attempt;
+  other.to.host = *other_name;
+  const auto now = WallClock::now();
+  const Verdict here = policy.decide(attempt.query(now));
+  const Verdict there = policy.decide(other.query(now));
+  return !here.rule.empty() && here.rule != there.rule;
+}
+
 // Names that mean somebody in particular, and are no business of a name server (RFC 6761, 6.3).
-const char* why_never(const Host& host) {
+const char* why_never(const Policy& policy, const Attempt& attempt) {
+  const Host& host = attempt.to.host;
   if (!host.name()) return nullptr;
+  if (attempt.sandboxed && is_this_host(host)) {
+    return is_named(policy, attempt) ? nullptr
+                                     : "host.sallyport.internal is reached only where a rule names it with its port";
+  }
   switch (dns::special_name(*host.name())) {
     case dns::SpecialName::sallyport:
       return "sallyport.internal is Sallyport itself, and speaks plain HTTP on port 80 only";
@@ -67,7 +97,7 @@ const char* why_never(const Host& host) {
 }  // namespace
 
 Verdict judge(const Policy& policy, const Attempt& attempt, const DnsConfig& dns) {
-  if (const char* reason = why_never(attempt.to.host)) {
+  if (const char* reason = why_never(policy, attempt)) {
     Verdict verdict;
     verdict.decided_by = DecidedBy::guard;
     verdict.reason = reason;
@@ -89,6 +119,7 @@ bool allowed_at(const Policy& policy, const Attempt& attempt, const std::optiona
                 const DnsConfig& dns) {
   const Verdict verdict = judge(policy, attempt, dns);
   if (verdict.action != Action::allow) return false;
+  if (is_this_host(attempt.to.host)) return true;
   return !peer || !policy.guard(attempt.query(WallClock::now()), verdict, *peer, dns.nat64);
 }
 

@@ -17,7 +17,9 @@ struct Attempt {
   Spoken spoken = Spoken::pending;
   std::optional<std::string> method, path;
   bool ech = false;
-  std::vector<std::string> answered{};  // Verdict::rule_key of the rules that a grant has answered with yes
+  std::vector<std::string> answered{};    // Verdict::rule_key of the rules that a grant has answered with yes
+  std::optional<FileIdentity> program{};  // whose connection it is, where it was found; see program_of()
+  bool sandboxed = false;                 // it came by an attached door: there host.sallyport.internal is this host
 
   // A grant has answered the rule of this verdict. False: it had been answered before.
   bool answer(const Verdict& verdict);
@@ -25,6 +27,12 @@ struct Attempt {
   void rename(Host host);
   Query query(WallClock::time_point now) const;
 };
+
+// What means this host's loopback, to who is in a sandbox on it and where a rule names it (DESIGN section 7).
+bool is_this_host(const Host& host);
+
+// Which program opened the connection of this record.
+std::optional<FileIdentity> program_of(const Origin& origin);
 
 // What is spoken, as people are told: "tls", "http", "ssh", "tcp"; empty: not known yet.
 std::string protocol_of(Spoken spoken);

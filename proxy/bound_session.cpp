@@ -2,12 +2,13 @@
 
 #include "net/relay.hpp"
 #include "policy/combine.hpp"
-#include "policy/sha256.hpp"
 #include "proxy/connect_guarded.hpp"
 #include "proxy/hold.hpp"
 #include "proxy/http_session.hpp"
+#include "proxy/inspected_session.hpp"
 #include "proxy/internal_name.hpp"
 #include "proxy/sniff.hpp"
+#include "proxy/tls_facts.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -47,9 +48,11 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
         voice_(voice),
         from_(bound.from),
         pin_(std::move(bound.pin)),
-        attempt_{session.origin.agent, std::move(bound.to), Spoken::pending, {}, {}, false},
+        attempt_{session.origin.agent,      std::move(bound.to), Spoken::pending, {}, {}, false, {},
+                 program_of(session.origin)},
         consent_(std::make_shared<Consent>(services_.shared)),
         record_(std::make_unique<ConnectionRecord>(services_.shared.audit, session.origin)) {
+    attempt_.sandboxed = session.origin.door == Door::attached;
     if (!bound.correlation.empty()) record_->origin.correlation = bound.correlation;
     describe();
     session_.live.record = record_.get();
@@ -193,11 +196,39 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     if (!seen) co_return co_await turn_away(seen.error());
     attempt_.spoken = seen->spoken;
     if (seen->spoken == Spoken::silent) co_return co_await serve_silent();
-    if (seen->spoken == Spoken::http) co_return co_await serve_plain_http();
-    const auto verdict = co_await approve(*seen);
+    co_await serve_seen(*seen);
+  }
+
+  // What was seen is judged, and goes its way: request by request, or unseen.
+  Task<> serve_seen(Sniffed seen) {
+    if (seen.spoken == Spoken::http) {
+      HttpBinding binding = to_bind();
+      co_return co_await serve_http(session_, std::move(binding));
+    }
+    if (seen.hello) {
+      auto refused = agree_on_sni(*seen.hello);
+      if (refused) {
+        record_->origin.verdict = *refused;
+        co_return co_await turn_away(denied(std::move(*refused)));
+      }
+      const auto wants_it = session_.policy->needs_request(attempt_.query(WallClock::now()));
+      if (wants_it) {
+        Host shown = shown_host(seen.hello->server_name);
+        HttpBinding binding = to_bind();
+        co_return co_await serve_inspected(session_, std::move(binding), std::move(shown));
+      }
+    }
+    const auto verdict = co_await approve(seen);
     if (!verdict) co_return co_await turn_away(verdict.error());
     const bool connected = co_await dial(*verdict);
     if (connected) then(&BoundSession::tunnel);
+  }
+
+  // Whom the client believes to speak with: what its SNI says is the bound name, or another that is allowed.
+  Host shown_host(const std::optional<std::string>& server_name) const {
+    if (!server_name) return attempt_.to.host;
+    const auto name = HostName::parse(*server_name);
+    return name ? Host(*name) : attempt_.to.host;
   }
 
   // The verdict on what is spoken, once everything that is known agrees.
@@ -236,12 +267,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
   }
 
   void remember(const wire::ClientHello& hello) {
-    TlsFacts facts;
-    facts.sni = hello.server_name.value_or("");
-    facts.alpn = hello.alpn;
-    facts.ech = hello.ech;
-    facts.ja4 = wire::ja4(hello.ja4_raw, [](std::string_view text) { return hex(sha256(text)); });
-    record_->tls = std::move(facts);
+    record_->tls = facts_of(hello);
     attempt_.ech = hello.ech;
   }
 
@@ -282,9 +308,11 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     return mismatch("the connection is for " + attempt_.to.host.text() + " but its SNI says " + sni->text());
   }
 
-  Task<> serve_plain_http() {
+  HttpBinding to_bind() {
     HttpBinding binding{attempt_.to, from_, std::move(record_), std::move(upstream_), attempt_.answered, consent_};
-    co_await serve_http(session_, std::move(binding));
+    binding.ech = attempt_.ech;
+    binding.named_limits = named_limits_;
+    return binding;
   }
 
   // The client waits for the server to speak. The dial may begin; its own first bytes are still parsed.
@@ -301,10 +329,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
       const auto seen = co_await sniff(session_.client, patience);
       if (!seen) co_return co_await turn_away(seen.error());
       attempt_.spoken = seen->spoken;
-      if (seen->spoken == Spoken::http) co_return co_await serve_plain_http();
-      const auto late = co_await approve(*seen);
-      if (!late) co_return co_await turn_away(late.error());
-      co_return then(&BoundSession::tunnel);
+      co_return co_await serve_seen(*seen);
     }
     then(&BoundSession::server_first_tunnel);
   }
@@ -353,8 +378,8 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     if (why) {
       upload_refused_ = true;
       record_->refused(*why);
-      reset(session_.client.socket);
-      reset(upstream_->socket);
+      session_.client.abort();
+      upstream_->abort();
       co_return;
     }
     const bool sent = co_await forward_unread();
@@ -381,8 +406,8 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     const auto bytes = session_.client.unread();
     if (limits_.upload && bytes.size() > *limits_.upload) {
       record_->closed(ClosedBy::limit);
-      reset(session_.client.socket);
-      reset(upstream_->socket);
+      session_.client.abort();
+      upstream_->abort();
       co_return false;
     }
     const auto sent = co_await upstream_->write(bytes);

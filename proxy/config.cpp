@@ -254,6 +254,22 @@ void read_gateway(Section gateway, GatewayConfig& into) {
       {{"own", GatewayCheck::own}, {"external", GatewayCheck::external}, {"off", GatewayCheck::off}});
 }
 
+void read_inspect(Section inspect, InspectConfig& into) {
+  const auto path = [&](const std::string& name) -> Outcome<std::string> { return beside(inspect.file(), name); };
+  inspect.values("roots", into.roots, [&](const std::string& name) -> Outcome<std::string> {
+    const auto certificates = read_certificates(beside(inspect.file(), name));
+    if (!certificates) return certificates.error();
+    return beside(inspect.file(), name);
+  });
+  const YamlNode* node = inspect.get("ca");
+  if (!node || node->kind == YamlNode::Kind::null) return;
+  Section ca(inspect.file(), node, "ca", inspect.complaints());
+  ca.value("cert", into.ca_cert, path);
+  ca.value("key", into.ca_key, path);
+  if (into.ca_cert.empty() || into.ca_key.empty())
+    ca.wrong(*node, "ca wants both files: { cert: FILE, key: FILE }; without it Sallyport makes its own CA");
+}
+
 void read_audit(Section& telemetry, const std::string& file, AuditConfig& into) {
   Section audit = telemetry.inside("audit");
   audit.value("path", into.path, [&](const std::string& path) -> Outcome<std::string> { return beside(file, path); });
@@ -412,6 +428,8 @@ Outcome<Config, std::vector<Complaint>> parse_config(std::string_view text, cons
     read_dns(top.inside("dns"), config.dns);
     read_parent(top, file, config.parent);
     read_gateway(top.inside("gateway"), config.gateway);
+    read_inspect(top.inside("inspect"), config.inspect);
+    top.choice<bool>("attach", config.attach, {{"true", true}, {"false", false}});
     top.value("user", config.user, read_text);
     top.choice<UnknownAgents>("unknown_agents", config.unknown_agents,
                               {{"default", UnknownAgents::default_}, {"deny", UnknownAgents::deny}});

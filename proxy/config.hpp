@@ -55,6 +55,12 @@ struct GatewayConfig {
   GatewayCheck check = GatewayCheck::off;
 };
 
+// Both files or neither: then Sallyport makes its own CA.
+struct InspectConfig {
+  std::string ca_cert, ca_key;     // paths
+  std::vector<std::string> roots;  // paths of PEM files that upstream certificates may be signed by, beside the system's
+};
+
 enum class UnknownAgents { default_, deny };
 struct AuditConfig {
   std::string path;
@@ -106,7 +112,9 @@ struct Config {
   DnsConfig dns;
   std::optional<ParentProxy> parent;
   GatewayConfig gateway;
-  std::string user;  // empty: stay who we are
+  InspectConfig inspect;
+  bool attach = true;  // where started as root: namespaces may be attached
+  std::string user;    // empty: stay who we are
   UnknownAgents unknown_agents = UnknownAgents::default_;
   ApprovalsConfig approvals;
   AuditConfig audit;

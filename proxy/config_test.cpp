@@ -49,12 +49,30 @@ TEST(Config, TellsEveryComplaintAtOnce) {
 }
 
 TEST(Config, RefusesAKeyItCouldNotKeepItsWordOn) {
-  EXPECT_NE(complaints("inspect: { roots: [] }\n"), "");
+  EXPECT_NE(complaints("inspect: { ca: { cert: ca.pem } }\n"), "");
+  EXPECT_NE(complaints("inspect: { mode: all }\n"), "");
   EXPECT_NE(complaints("approvals: { timeout: 0s }\n"), "");
   EXPECT_NE(complaints("approvals: { store: postgres }\n"), "");
   EXPECT_NE(complaints("listen: { admin: 127.0.0.1:1 }\n"), "");
   EXPECT_NE(complaints("gateway: { check: own }\n"), "");
   EXPECT_NE(complaints("gateway: { interfaces: [br0] }\nlisten: { dns: \"[::]:1\" }\n"), "");
+}
+
+TEST(Config, FindsAnOwnCaBesideTheFileAndWantsBothItsFiles) {
+  const auto config = parse_config("inspect: { ca: { cert: ca.pem, key: /keys/ca.key }, roots: [] }\n",
+                                   "/etc/sallyport/sallyport.yaml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->inspect.ca_cert, "/etc/sallyport/ca.pem");
+  EXPECT_EQ(config->inspect.ca_key, "/keys/ca.key");
+  const std::string said = complaints("inspect:\n  ca: { key: ca.key }\n");
+  EXPECT_NE(said.find("sallyport.yaml:2:"), std::string::npos) << said;
+  EXPECT_NE(said.find("cert: FILE, key: FILE"), std::string::npos) << said;
+}
+
+TEST(Config, TakesNoFileWithoutCertificatesForRoots) {
+  const std::string said = complaints("inspect:\n  roots: [/dev/null]\n");
+  EXPECT_NE(said.find("sallyport.yaml:2:"), std::string::npos) << said;
+  EXPECT_NE(said.find("/dev/null holds no certificates"), std::string::npos) << said;
 }
 
 TEST(Config, ReadsTheCollectorAndTheHeadersToRecord) {

@@ -98,26 +98,9 @@ std::optional<Refusal> check_aliases(const Policy& policy, const Attempt& attemp
   return std::nullopt;
 }
 
-bool is_host_loopback(const Host& host) {
-  return host.name() && host.name()->text() == "host.sallyport.internal";
-}
-
-// This host's loopback: only for who sits in a sandbox on it, and only where a rule names it, with the port. A rule
-// about `any` or a whole zone doesn't, and neither does a person who was asked by such a rule: it would answer for
-// another name as well.
-Refused<Route> route_to_host(const Shared& shared, const Policy& policy, const Attempt& attempt, Door door) {
-  if (door != Door::attached)
-    return denied_by(DecidedBy::guard, "host.sallyport.internal exists only inside `sallyport run` and attach");
-  const auto other_name = HostName::parse("other.sallyport.internal");
-  Attempt other = attempt;
-  if (!other_name) return denied_by(DecidedBy::guard, "host.sallyport.internal can't be judged");
-  other.to.host = *other_name;
-  const auto now = WallClock::now();
-  const Verdict here = policy.decide(attempt.query(now));
-  const Verdict there = policy.decide(other.query(now));
-  const bool same_for_others = there.action == Action::allow && there.rule == here.rule;
-  if (here.action != Action::allow || here.rule.empty() || same_for_others)
-    return denied_by(DecidedBy::guard, "host.sallyport.internal is reached only where a rule names it with its port");
+Refused<Route> route_to_this_host(const Shared& shared, const Attempt& attempt, Door door) {
+  if (door != Door::attached || !attempt.sandboxed)
+    return denied_by(DecidedBy::guard, "host.sallyport.internal exists only inside a sandbox that Sallyport made");
   Route route;
   for (const Address& address : {Address::v4({127, 0, 0, 1}), *Address::parse("::1")}) {
     if (auto reason = never(shared, address, attempt.to.port)) return denied_by(DecidedBy::guard, *reason);
@@ -217,7 +200,7 @@ void throw_exception_from_error(const Refusal& refusal, const boost::source_loca
 
 Task<Refused<Route>> find_route(Services& services, std::shared_ptr<const Policy> policy, Attempt attempt,
                                 Verdict verdict, Door door) {
-  if (is_host_loopback(attempt.to.host)) co_return route_to_host(services.shared, *policy, attempt, door);
+  if (is_this_host(attempt.to.host)) co_return route_to_this_host(services.shared, attempt, door);
   const auto& parent = services.shared.config.parent;
   const bool by_parent = goes_by_parent(parent, attempt.to.host);
   if (by_parent && parent->send == ParentSend::name) {

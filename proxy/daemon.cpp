@@ -7,6 +7,8 @@
 #include "proxy/daemon_options.hpp"
 #include "proxy/daemon_telemetry.hpp"
 #include "proxy/monitor/privileges.hpp"
+#include "proxy/open_inspection.hpp"
+#include "proxy/secrets.hpp"
 #include "proxy/startup.hpp"
 
 #include <boost/asio/basic_signal_set.hpp>
@@ -50,7 +52,8 @@ AdminListenOptions admin_options(const Config& config, const std::string& user) 
 class Daemon {
  public:
   Daemon(const Config& config, std::shared_ptr<const Policy> policy, std::vector<std::unique_ptr<Worker>> workers,
-         Listening at, std::optional<Monitor> monitor, AdminListeners admin_listeners, std::uint64_t descriptors)
+         Listening at, std::optional<Monitor> monitor, AdminListeners admin_listeners, std::uint64_t descriptors,
+         std::unique_ptr<const Inspection> inspection)
       : config_(config),
         policy_(std::move(policy)),
         otlp_(open_exporter(config, counted_)),
@@ -68,12 +71,16 @@ class Daemon {
                 approvals_,
                 ports_of(at, admin_listeners),
                 new_correlation().substr(0, 8)},
+        inspection_(std::move(inspection)),
         workers_(std::move(workers)),
         at_(std::move(at)),
         monitor_(std::move(monitor)),
         admin_listeners_(std::move(admin_listeners)),
         signals_(control_),
         watch_(control_, watched()) {
+    shared_.inspection = inspection_.get();
+    shared_.secrets = &secrets_;
+    secrets_.load(policy_.current()->secrets());
     signals_.add(SIGHUP);
     signals_.add(SIGTERM);
     signals_.add(SIGINT);
@@ -307,6 +314,7 @@ class Daemon {
       return next.error();
     }
     for (const auto& warning : (*next)->warnings()) spdlog::warn("{}", warning.text);
+    secrets_.load((*next)->secrets());
     policy_.replace(*next);
     event.accepted = true;
     event.new_uid = (*next)->uid();
@@ -392,6 +400,8 @@ class Daemon {
   Approvals approvals_;
   std::unique_ptr<Notify> notify_;
   Shared shared_;
+  std::unique_ptr<const Inspection> inspection_;
+  Secrets secrets_{{.tell = [](const std::string& text) { spdlog::warn("{}", text); }}};
   std::vector<std::unique_ptr<Worker>> workers_;
   Listening at_;
   std::optional<Monitor> monitor_;
@@ -415,6 +425,7 @@ int serve(const Config& config) {
   auto policy = first_policy(config);
   const std::string user = user_to_become(config);
   make_folders(config, user);
+  auto inspection = open_inspection(config);
   Listening at = wanted_listeners(config);
   const unsigned count = config.threads ? config.threads : std::max(1U, std::thread::hardware_concurrency());
   std::vector<std::unique_ptr<Worker>> workers;
@@ -440,7 +451,7 @@ int serve(const Config& config) {
   if (!dropped) throw std::runtime_error(dropped.error().text);
   check_access(config, *policy, user);
   Daemon daemon(config, std::move(policy), std::move(workers), std::move(at), std::move(monitor), std::move(*admin),
-                descriptors);
+                descriptors, std::move(inspection));
   return daemon.run();
 }
 

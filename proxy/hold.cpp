@@ -4,7 +4,6 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
-#include <sys/ioctl.h>
 
 namespace sallyport {
 namespace {
@@ -94,12 +93,6 @@ Refusal client_left() {
   return refusal;
 }
 
-std::uint64_t unread_bytes(Connection& client) {
-  int in_kernel = 0;
-  if (::ioctl(client.socket.native_handle(), FIONREAD, &in_kernel) != 0) in_kernel = 0;
-  return client.unread().size() + static_cast<std::uint64_t>(in_kernel);
-}
-
 class Hold {
  public:
   Hold(Session& session, ConnectionRecord& record, Attempt& attempt, Consent& consent)
@@ -183,7 +176,7 @@ class Hold {
     const auto began = Clock::now();
     const auto ticket = shared_.approvals.hold(question, std::move(known), std::move(answered));
     if (!ticket) co_return refuse(denied_by(DecidedBy::limit, sentence(ticket.error())));
-    record_.hold_began(ticket->approval(), unread_bytes(session_.client));
+    record_.hold_began(ticket->approval(), session_.client.waiting_bytes());
     wake_on_reload(sleeper);
     const bool stayed = co_await sleep(*sleeper);
     session_.live.reconsider = nullptr;
@@ -219,7 +212,7 @@ class Hold {
   Task<bool> sleep(Sleeper& sleeper) {
     if (deadline_ == Clock::time_point()) deadline_ = Clock::now() + patience();
     sleeper.timer.expires_at(deadline_);
-    auto first = co_await (sleeper.timer.async_wait(no_throw) || session_.services.peers.gone(session_.client.socket));
+    auto first = co_await (sleeper.timer.async_wait(no_throw) || session_.client.gone(session_.services.peers));
     co_return first.index() == 0;
   }
 

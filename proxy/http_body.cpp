@@ -23,7 +23,7 @@ void frame(std::string& out, std::span<const std::uint8_t> data, bool chunked) {
 
 class BodyCopy {
  public:
-  BodyCopy(Connection& from, Socket& to, wire::Framing out, BodyMeter meter)
+  BodyCopy(Connection& from, Connection& to, wire::Framing out, BodyMeter meter)
       : from_(from), to_(to), chunked_out_(out.kind == wire::Framing::Kind::chunked), meter_(meter) {}
 
   Task<BodyEnd> plain(std::optional<std::uint64_t> length) {
@@ -64,7 +64,7 @@ class BodyCopy {
         size += step->data.size();
         from_.consume(step->consumed);
       }
-      if (decoder.done() && chunked_out_) bytes += wire::last_chunk(decoder.trailers());
+      if (decoder.done() && chunked_out_) bytes += wire::last_chunk(masked(decoder.trailers()));
       const BodyEnd sent = co_await send(std::move(bytes), size);
       if (sent != BodyEnd::complete) co_return sent;
     }
@@ -72,11 +72,16 @@ class BodyCopy {
   }
 
  private:
+  wire::Fields masked(wire::Fields trailers) const {
+    if (meter_.mask) meter_.mask->mask(trailers);
+    return trailers;
+  }
+
   Task<BodyEnd> send(std::string bytes, std::size_t body_bytes) {
     if (meter_.limit && meter_.moved + body_bytes > *meter_.limit) co_return BodyEnd::limit;
     if (bytes.empty()) co_return BodyEnd::complete;
     const std::string_view text = bytes;
-    const auto sent = co_await write_all(to_, text);
+    const auto sent = co_await to_.write(text);
     if (!sent) co_return BodyEnd::sink_failed;
     meter_.moved += body_bytes;
     meter_.last_active = Clock::now();
@@ -84,14 +89,14 @@ class BodyCopy {
   }
 
   Connection& from_;
-  Socket& to_;
+  Connection& to_;
   bool chunked_out_;
   BodyMeter meter_;
 };
 
 }  // namespace
 
-Task<BodyEnd> copy_body(Connection& from, Socket& to, wire::Framing in, wire::Framing out, BodyMeter meter) {
+Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire::Framing out, BodyMeter meter) {
   BodyCopy copy(from, to, out, meter);
   BodyEnd end = BodyEnd::complete;
   switch (in.kind) {

@@ -1,7 +1,8 @@
-// Moves one HTTP body from a connection to a socket, framed anew.
+// Moves one HTTP body from one connection to another, framed anew.
 #pragma once
 #include "net/connection.hpp"
 #include "net/relay.hpp"
+#include "proxy/inject/reflection.hpp"
 #include "proxy/wire/http_head.hpp"
 
 #include <cstdint>
@@ -21,9 +22,10 @@ struct BodyMeter {
   std::uint64_t& moved;  // body bytes, of the whole connection
   Clock::time_point& last_active;
   std::optional<std::uint64_t> limit;
+  const Reflection* mask = nullptr;  // secrets that the trailers may not give back
 };
 
 // `out` may be chunked, length or until_close; trailers are passed on where it is chunked. Reads no byte past the body.
-Task<BodyEnd> copy_body(Connection& from, Socket& to, wire::Framing in, wire::Framing out, BodyMeter meter);
+Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire::Framing out, BodyMeter meter);
 
 }  // namespace sallyport

@@ -4,22 +4,19 @@
 #include "policy/combine.hpp"
 #include "proxy/attempt.hpp"
 #include "proxy/bound_session.hpp"
-#include "proxy/connect_guarded.hpp"
 #include "proxy/hold.hpp"
-#include "proxy/http_body.hpp"
+#include "proxy/http_exchange.hpp"
+#include "proxy/http_heads.hpp"
+#include "proxy/http_inject.hpp"
+#include "proxy/http_record.hpp"
+#include "proxy/http_upstream.hpp"
 #include "proxy/internal_name.hpp"
 #include "proxy/internal_session.hpp"
-#include "proxy/wire/http_forward.hpp"
-#include "proxy/wire/websocket.hpp"
-
-#include <boost/asio/experimental/awaitable_operators.hpp>
 
 namespace sallyport {
 namespace {
 
-using namespace asio::experimental::awaitable_operators;
-
-enum class After { next_request, close };
+using After = AfterRequest;
 
 // A refused request without a body leaves the connection clean: the next one may follow.
 bool leaves_clean(const wire::RequestHead& head) {
@@ -36,18 +33,24 @@ class HttpSession {
       : session_(session),
         services_(session.services),
         identity_(std::move(identity)),
+        upstream_(session),
         consent_(session.services.shared) {}
   HttpSession(Session& session, HttpBinding binding)
       : session_(session),
         services_(session.services),
         bound_(Destination(binding.to)),
         bound_from_(binding.from),
+        inspected_(binding.inspected),
+        ech_(binding.ech),
+        named_limits_(binding.named_limits),
+        version_(std::move(binding.version)),
         record_(std::move(binding.record)),
-        upstream_(std::move(binding.upstream)),
+        tls_(record_->tls),
+        upstream_(session, binding.upstreams),
         answered_for_all_(std::move(binding.answered)),
         consent_for_all_(std::move(binding.consent)),
         consent_(session.services.shared) {
-    if (upstream_) upstream_to_ = *bound_;
+    if (binding.upstream) upstream_.adopt(std::move(*binding.upstream), *bound_);
     session_.live.record = record_.get();
   }
   ~HttpSession() { end_upstream(session_.live.stopped_by.value_or(ClosedBy::client)); }
@@ -55,48 +58,20 @@ class HttpSession {
   HttpSession& operator=(const HttpSession&) = delete;
 
   Task<> run() {
-    After after = After::next_request;
-    while (after == After::next_request) after = co_await serve_one();
+    After after = After::next;
+    while (after == After::next) after = co_await serve_one();
   }
 
  private:
   const Config& config() const { return services_.shared.config; }
-
-  // --- reading
-
-  Task<Result<wire::RequestHead>> read_head() {
-    const wire::HeadLimits limits{.bytes = config().limits.head_bytes};
-    for (;;) {
-      if (!session_.client.unread().empty()) {
-        auto head = wire::parse_request_head(session_.client.unread(), limits);
-        if (head) {
-          session_.client.consume(head->consumed);
-          co_return std::move(head->value);
-        }
-        head_fault_ = head.error();
-        if (head.error() != wire::HeadFault::need_more) co_return error_code(asio::error::invalid_argument);
-      }
-      const auto got = co_await session_.client.read_more(limits.bytes);
-      if (!got) co_return got.error();
-    }
-  }
-
-  // Waiting for the next request may take as long as any quiet; once it has begun, the head has its own limit.
-  Task<Result<wire::RequestHead>> next_head() {
-    if (session_.client.unread().empty()) {
-      const auto first = co_await within(config().timeouts.idle, session_.client.read_more(config().limits.head_bytes));
-      if (!first) co_return first.error();
-    }
-    auto head = co_await within(config().timeouts.head, read_head());
-    co_return head;
-  }
+  Spoken spoken() const { return inspected_ ? Spoken::tls : Spoken::http; }
 
   Task<After> serve_one() {
-    head_fault_ = wire::HeadFault::need_more;
-    if (upstream_) pause_watch();
-    auto head = co_await next_head();
+    if (upstream_.is_there()) pause_watch();
+    auto head = co_await next_request_head(session_.client, config());
     if (!head) {
-      co_await refuse_head(head.error());
+      if (head.error().kind == Refusal::Kind::left) co_return After::close;
+      co_await refuse_and_close(head.error(), nullptr);
       co_return After::close;
     }
     if (!bound_) {
@@ -109,22 +84,6 @@ class HttpSession {
     }
     const After after = co_await serve_request(std::move(*head));
     co_return after;
-  }
-
-  Task<> refuse_head(error_code error) {
-    const bool began = !session_.client.unread().empty() || head_fault_ != wire::HeadFault::need_more;
-    if (!began) co_return;  // the client has said all it wanted
-    Refusal refusal;
-    if (head_fault_ != wire::HeadFault::need_more) {
-      refusal = malformed(wire::http_status(head_fault_), std::string(wire::sentence(head_fault_)));
-    } else if (error == asio::error::timed_out) {
-      refusal = malformed(408, "the request's head did not arrive in time");
-    } else if (error == asio::error::no_buffer_space) {
-      refusal = malformed(431, "the request's head is larger than limits.head");
-    } else {
-      co_return;  // the client left in the middle of a head
-    }
-    co_await refuse_and_close(std::move(refusal), nullptr);
   }
 
   // For what is refused before there is a request to speak of.
@@ -191,7 +150,9 @@ class HttpSession {
   Refused<Destination> destination_of(const wire::RequestHead& head) {
     if (head.method == "CONNECT") return malformed(400, "CONNECT inside a tunnel");
     const bool absolute = head.target.form == wire::TargetForm::absolute;
-    if (absolute && head.target.scheme != "http" && head.target.scheme != "ws")
+    if (absolute && inspected_ && head.target.scheme != "https" && head.target.scheme != "wss")
+      return malformed(400, "inside TLS only https:// may be asked for");
+    if (absolute && !inspected_ && head.target.scheme != "http" && head.target.scheme != "ws")
       return malformed(400, "only http:// may be asked for in absolute form; use CONNECT for https");
     if (!bound_ && !absolute) return malformed(400, "this is a proxy: ask for http://HOST/PATH, or CONNECT HOST:PORT");
     auto host = host_of(head.host);
@@ -220,7 +181,7 @@ class HttpSession {
     other.answered.clear();
     const HostName* name = to.host.name();
     other_verdict_ = to.port == bound_->port ? allowed_now(services_.shared, std::move(other)) : std::nullopt;
-    if (other_verdict_ && name && other_verdict_->wildcard && !charge_name(*name, *other_verdict_))
+    if (other_verdict_ && name && other_verdict_->wildcard && !charge_name(session_, *name, *other_verdict_))
       return too_many_names();
     if (other_verdict_) {
       to = *bound_;
@@ -233,7 +194,8 @@ class HttpSession {
   // --- one request
 
   Task<After> serve_request(wire::RequestHead head) {
-    HttpEvent event = event_of(head);
+    HttpEvent event = event_of(head, inspected_ ? "https" : "http", config().audit);
+    if (!version_.empty()) event.version = version_;
     auto asked = destination_of(head);
     if (!asked) {
       co_await refuse_and_close(asked.error(), nullptr);
@@ -247,7 +209,9 @@ class HttpSession {
     const Destination named = to;
     event.host = named.host.text();
     other_verdict_.reset();
-    Attempt attempt{session_.origin.agent, to, Spoken::http, head.method, head.target.path, false};
+    Attempt attempt{session_.origin.agent, to, spoken(), head.method, head.target.path, ech_};
+    attempt.program = program_of(session_.origin);
+    attempt.sandboxed = session_.origin.door == Door::attached;
     const auto mismatch = agree_on_host(to, attempt);
     attempt.to = to;
     // What was answered for the connection as a whole holds for what it was bound to.
@@ -264,13 +228,20 @@ class HttpSession {
       event.origin.verdict = decided.error().verdict;
       const After after = co_await refuse_request(head, event, decided.error(), named);
       // Whoever says two names on one connection has no further request to be trusted with.
-      if (mismatch && after == After::next_request) co_await say_goodbye(session_);
+      if (mismatch && after == After::next) co_await say_goodbye(session_);
       co_return mismatch ? After::close : after;
     }
     Verdict verdict = std::move(*decided);
     // The host that was named keeps its own rule's limits, whatever it is reached through.
     if (other_verdict_) tighten(verdict.limits, other_verdict_->limits);
-    auto connected = co_await reach(to, attempt, verdict);
+    tighten(verdict.limits, named_limits_);
+    bound_traffic(verdict);
+    const Wrapping wrapping = inspected_ ? Wrapping::tls : Wrapping::plain;
+    const bool counts_name = bound_from_ != NameFrom::lease;
+    // Only to the host that was decided: no other one's secret, whatever it is reached through.
+    injections_.clear();
+    if (inspected_ && to == named) injections_ = verdict.injections;
+    auto connected = co_await upstream_.reach(attempt, std::move(verdict), *record_, wrapping, counts_name);
     if (!connected) {
       // The request was not begun upstream, so the client's connection is as clean as after a refusal.
       const After after = co_await refuse_request(head, event, connected.error(), named);
@@ -299,22 +270,7 @@ class HttpSession {
     const bool keep = co_await serve_internal(session_, *record_, head, asked, event);
     event.origin.time = WallClock::now();
     write(std::move(event));
-    co_return keep ? After::next_request : After::close;
-  }
-
-  HttpEvent event_of(const wire::RequestHead& head) {
-    HttpEvent event;
-    event.method = head.method;
-    event.scheme = "http";
-    event.version = head.minor == 0 ? "1.0" : "1.1";
-    event.path = head.target.path;
-    if (const auto* agent = wire::find_field(head.fields, "User-Agent")) event.user_agent = agent->value;
-    for (const auto& wanted : services_.shared.config.audit.headers) {
-      for (const auto& field : head.fields) {
-        if (wire::equals_ignoring_case(field.name, wanted)) event.headers.emplace_back(wanted, field.value);
-      }
-    }
-    return event;
+    co_return keep ? After::next : After::close;
   }
 
   Task<After> client_left(HttpEvent event) {
@@ -327,10 +283,11 @@ class HttpSession {
 
   // A record per destination on the explicit door; a bound connection has its own from the start.
   void begin_record(const Destination& to) {
-    if (!bound_ && record_ && !(upstream_ && upstream_to_ == to)) end_upstream(ClosedBy::client);
+    if (!bound_ && record_ && !upstream_.is_to(to)) end_upstream(ClosedBy::client);
     if (!record_) {
       record_ = std::make_unique<ConnectionRecord>(services_.shared.audit, session_.origin);
       record_->origin.correlation = new_correlation();
+      record_->tls = tls_;
       session_.live.record = record_.get();
     }
     services_.shared.internal.contexts.label(record_->origin);
@@ -366,47 +323,15 @@ class HttpSession {
     if (!record_->is_open()) {
       session_.live.record = nullptr;
       record_.reset();
-      upstream_.reset();
+      upstream_.drop();
     }
     const std::string bytes =
         http_refusal(refusal, &to, correlation, clean ? AfterRefusal::keep_open : AfterRefusal::close, head.method);
     const std::string_view text = bytes;
     const auto sent = co_await within(config().timeouts.head, session_.client.write(text));
-    if (sent && clean) co_return After::next_request;
+    if (sent && clean) co_return After::next;
     co_await say_goodbye(session_);
     co_return After::close;
-  }
-
-  // Route, Open and connect, unless the connection to this destination is there and usable.
-  Task<Refused<void>> reach(Destination to, Attempt attempt, Verdict verdict) {
-    bound_traffic(verdict);
-    const auto policy = services_.shared.policy.current();
-    // Another request's rule may have opened ground that this one's does not.
-    const bool same = upstream_ && upstream_to_ == to && allowed_at(*policy, attempt, peer_of_name(), config().dns);
-    if (same && still_usable()) co_return Refused<void>();
-    upstream_.reset();
-    if (auto limit = charge(attempt, verdict)) co_return std::move(*limit);
-    auto route = co_await find_route(services_, policy, attempt, verdict, session_.origin.door);
-    if (!route) co_return route.error();
-    if (!record_->is_open() && !record_->open()) co_return denied_by(DecidedBy::guard, std::string(log_trouble));
-    by_parent_ = route->by_parent;
-    // In absolute form the parent would resolve the name anew.
-    const bool absolute =
-        by_parent_ && config().parent->http == ParentHttp::absolute && config().parent->send == ParentSend::name;
-    const ParentUse use = absolute ? ParentUse::absolute_form : ParentUse::tunnel;
-    auto connected = co_await connect_route(services_, std::move(*route), use);
-    if (!connected) {
-      record_->failed(connected.error().detail);
-      co_return connected.error();
-    }
-    upstream_.emplace(std::move(*connected));
-    upstream_to_ = to;
-    absolute_ = absolute;
-    error_code error;
-    const auto peer = upstream_->socket.remote_endpoint(error);
-    const auto address = error ? Outcome<Address>(Complaint{}) : Address::parse(peer.address().to_string());
-    if (address && !by_parent_) record_->peer = address->unmapped();
-    co_return Refused<void>();
   }
 
   // The strictest of what the rules and the grants say; the meters count what the whole connection has sent.
@@ -421,97 +346,62 @@ class HttpSession {
     }
   }
 
-  bool charge_name(const HostName& name, const Verdict& verdict) {
-    const unsigned limit = verdict.limits.names.value_or(dns::NameBudget::default_limit);
-    return services_.shared.names.charge(session_.origin.agent, name, limit, Clock::now());
-  }
-
-  static Refusal too_many_names() {
-    return denied_by(DecidedBy::limit, "too many distinct names under a wildcard rule this hour");
-  }
-
-  std::optional<Refusal> charge(const Attempt& attempt, const Verdict& verdict) {
-    const HostName* name = attempt.to.host.name();
-    if (verdict.wildcard && name && bound_from_ != NameFrom::lease && !charge_name(*name, verdict))
-      return too_many_names();
-    if (!verdict.limits.connections) return std::nullopt;
-    auto place = services_.shared.admission.admit_rule(attempt.agent, verdict.rule, *verdict.limits.connections);
-    if (!place) return denied_by(DecidedBy::limit, "the rule's limit of connections is reached");
-    rule_permit_ = std::move(*place);
-    return std::nullopt;
-  }
-
   // The address that was dialled; none behind a parent proxy that resolves by itself.
   std::optional<Address> peer_of_name() const { return record_ ? record_->peer : std::nullopt; }
-
-  // An idle connection on which anything can be read has been closed by the other side, or spoke out of turn.
-  bool still_usable() {
-    if (!upstream_->unread().empty()) return false;
-    char byte = 0;
-    error_code error;
-    upstream_->socket.non_blocking(true, error);
-    const std::size_t size = upstream_->socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
-    return size == 0 && error == asio::error::would_block;
-  }
 
   // --- forwarding
 
   Task<After> exchange(const wire::RequestHead& head, Destination named, HttpEvent event) {
     const auto began = Clock::now();
     const Traffic before{record_->counters.down, record_->counters.up};
-    wire::RequestForwarding forwarding;
-    forwarding.authority = named.port == 80 ? authority_host(named) : named.text();
-    forwarding.form = absolute_ ? wire::SendForm::absolute : wire::SendForm::origin;
-    forwarding.instance = services_.shared.instance;
-    if (absolute_ && !config().parent->credentials.empty())
-      forwarding.parent_credentials = config().parent->credentials;
-    const bool upgrading = !head.upgrade.empty() && head.framing.kind == wire::Framing::Kind::none;
-    if (upgrading) forwarding.upgrading = wire::Upgrading::pass;
-    auto forwarded = wire::forward_request(head, forwarding);
-    if (!forwarded && upgrading) {
-      // Nothing in it that we would tunnel: it goes on as an ordinary request.
-      forwarding.upgrading = wire::Upgrading::strip;
-      forwarded = wire::forward_request(head, forwarding);
-    }
-    if (!forwarded) {
-      const Refusal refusal =
-          malformed(wire::http_status(forwarded.error()), std::string(wire::sentence(forwarded.error())));
-      const After refused = co_await refuse_request(head, std::move(event), refusal, named);
+    Reflection secrets;
+    auto request = prepare(head, named, secrets);
+    if (request && limits_.upload && record_->counters.up + request->head.bytes.size() > *limits_.upload)
+      request = upload_spent();
+    if (!request) {
+      const After refused = co_await refuse_request(head, std::move(event), request.error(), named);
       co_return refused;
     }
-    const std::string_view bytes = forwarded->bytes;
-    if (limits_.upload && record_->counters.up + bytes.size() > *limits_.upload) {
-      const After refused = co_await refuse_request(head, std::move(event), upload_spent(), named);
-      co_return refused;
-    }
-    record_->counters.up += bytes.size();
-    const auto sent = co_await upstream_->write(bytes);
-    After after = After::close;
-    status_ = 0;
-    trouble_.clear();
-    bad_body_.clear();
-    if (sent) {
-      after = co_await transfer(head, forwarded->framing, forwarding.upgrading);
-    } else {
-      trouble_ = "the destination closed the connection";
-    }
-    if (!bad_body_.empty()) trouble_ = bad_body_;
-    event.status = status_;
-    event.status_detail = trouble_;
+    ExchangeOptions options{limits_, upstream_.in_absolute_form(), std::move(secrets)};
+    HttpExchange exchange(session_, upstream_.connection(), *record_, std::move(options));
+    const Exchanged done = co_await exchange.run(head, std::move(*request));
+    event.status = done.status;
+    event.status_detail = done.trouble;
     event.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
     event.traffic = Traffic{record_->counters.down - before.in, record_->counters.up - before.out};
     consent_.used(record_->counters.up - sent_before_);
     event.origin.time = WallClock::now();
     write(std::move(event));
-    if (status_ == 0) {
-      const After told = co_await tell_upstream_trouble(head, named);
+    if (done.status == 0) {
+      const After told = co_await tell_upstream_trouble(head, named, done);
       co_return told;
     }
-    if (drop_upstream_) {
-      upstream_.reset();
+    if (done.upstream_clean) upstream_.give_back(*record_);
+    if (done.upstream_done) {
+      upstream_.drop();
       if (!bound_) end_upstream(ClosedBy::upstream);
     }
-    co_return after;
+    co_return done.after;
+  }
+
+  // The head that goes on, secrets included: from here on it is nobody's to see but the destination's.
+  Refused<RequestToSend> prepare(const wire::RequestHead& head, const Destination& named, Reflection& secrets) const {
+    wire::RequestHead changed = head;
+    auto put = put_secrets(services_.shared, changed, injections_);
+    if (!put) return put.error();
+    secrets = std::move(*put);
+    return write_request(changed, forwarding_to(named));
+  }
+
+  wire::RequestForwarding forwarding_to(const Destination& named) const {
+    wire::RequestForwarding forwarding;
+    const bool usual = named.port == (inspected_ ? 443 : 80);
+    forwarding.authority = usual ? authority_host(named) : named.text();
+    forwarding.instance = services_.shared.instance;
+    if (!upstream_.in_absolute_form()) return forwarding;
+    forwarding.form = wire::SendForm::absolute;
+    if (!config().parent->credentials.empty()) forwarding.parent_credentials = config().parent->credentials;
+    return forwarding;
   }
 
   static Refusal upload_spent() { return denied_by(DecidedBy::limit, "the bytes that may be sent there are used up"); }
@@ -522,192 +412,22 @@ class HttpSession {
   }
 
   // Nothing of an answer reached the client: it gets ours.
-  Task<After> tell_upstream_trouble(const wire::RequestHead& head, Destination to) {
-    Refusal refusal = malformed(400, bad_body_);
-    if (bad_body_.empty()) {
+  Task<After> tell_upstream_trouble(const wire::RequestHead& head, Destination to, const Exchanged& done) {
+    Refusal refusal = malformed(400, done.trouble);
+    if (!done.bad_body) {
       refusal.kind = Refusal::Kind::upstream;
       refusal.status = 502;
       refusal.proxy_error = "http_response_incomplete";
-      refusal.detail = trouble_.empty() ? "the destination sent no answer" : trouble_;
+      refusal.detail = done.trouble.empty() ? "the destination sent no answer" : done.trouble;
     }
     const std::string bytes = http_refusal(refusal, &to, record_->origin.correlation, AfterRefusal::close, head.method);
     record_->failed(refusal.detail);
-    upstream_.reset();
+    upstream_.drop();
     const std::string_view text = bytes;
     const auto sent = co_await within(config().timeouts.head, session_.client.write(text));
     static_cast<void>(sent);
     co_await say_goodbye(session_);
     co_return After::close;
-  }
-
-  // The body goes up while the answer comes down.
-  Task<After> transfer(const wire::RequestHead& head, wire::Framing out, wire::Upgrading upgrading) {
-    uploaded_ = head.framing.kind == wire::Framing::Kind::none;
-    answered_ = false;
-    drop_upstream_ = false;
-    after_ = After::close;
-    if (uploaded_) {
-      co_await download(head, upgrading);
-    } else {
-      co_await (upload(head.framing, out) && download(head, upgrading));
-    }
-    co_return after_;
-  }
-
-  Task<> upload(wire::Framing in, wire::Framing out) {
-    BodyMeter meter{record_->counters.up, record_->counters.last_active, limits_.upload};
-    const BodyEnd end = co_await copy_body(session_.client, upstream_->socket, in, out, meter);
-    uploaded_ = end == BodyEnd::complete;
-    if (uploaded_ || answered_) co_return;
-    if (end == BodyEnd::limit) record_->closed(ClosedBy::limit);
-    if (end == BodyEnd::malformed) bad_body_ = "the request's body is not well-formed";
-    // The answer may still come where only the receiver has stopped taking the body.
-    if (end != BodyEnd::sink_failed) close_quietly(upstream_->socket);
-  }
-
-  static void close_quietly(Socket& socket) {
-    error_code ignored;
-    socket.shutdown(asio::socket_base::shutdown_both, ignored);
-  }
-
-  Task<> download(const wire::RequestHead& head, wire::Upgrading upgrading) {
-    co_await answer_once(head, upgrading);
-    answered_ = true;
-    // An answer before the body's end: what is left of the body is never read as another request.
-    if (!uploaded_) {
-      after_ = After::close;
-      error_code ignored;
-      session_.client.socket.shutdown(asio::socket_base::shutdown_receive, ignored);
-      close_quietly(upstream_->socket);
-    }
-  }
-
-  Task<> answer_once(const wire::RequestHead& head, wire::Upgrading upgrading) {
-    for (int interim = 0; interim < 16; ++interim) {
-      auto answer = co_await read_answer(head.method);
-      if (!answer) co_return;
-      if (answer->status == 101) {
-        co_await switch_protocols(head, *answer, upgrading);
-        co_return;
-      }
-      const bool final = answer->status >= 200;
-      const bool sent = co_await send_answer(head, *answer, final);
-      if (!sent || final) co_return;
-    }
-    trouble_ = "the destination sent too many interim answers";
-  }
-
-  Task<Result<wire::ResponseHead>> read_answer(const std::string& method) {
-    const wire::HeadLimits limits{.bytes = config().limits.head_bytes};
-    for (;;) {
-      if (!upstream_->unread().empty()) {
-        auto head = wire::parse_response_head(upstream_->unread(), method, limits);
-        if (head) {
-          upstream_->consume(head->consumed);
-          record_->counters.last_active = Clock::now();
-          co_return std::move(head->value);
-        }
-        if (head.error() != wire::HeadFault::need_more) {
-          trouble_ = "the destination's answer is not well-formed HTTP: " + std::string(wire::sentence(head.error()));
-          co_return error_code(asio::error::invalid_argument);
-        }
-      }
-      const auto got = co_await upstream_->read_more(limits.bytes);
-      if (!got) {
-        if (trouble_.empty()) trouble_ = "the destination closed the connection without an answer";
-        co_return got.error();
-      }
-    }
-  }
-
-  Task<bool> send_answer(const wire::RequestHead& head, const wire::ResponseHead& answer, bool final) {
-    if (absolute_ && answer.status == 407) {  // a question for us, which the agent must not be asked
-      trouble_ = "the parent proxy does not take the credentials of upstream_proxy";
-      co_return false;
-    }
-    const bool reusable = answer.keep_alive && answer.framing.kind != wire::Framing::Kind::until_close;
-    const bool keep = final && head.keep_alive && uploaded_ && answer.framing.kind != wire::Framing::Kind::until_close;
-    wire::ResponseForwarding forwarding;
-    forwarding.client_minor = head.minor;
-    forwarding.instance = services_.shared.instance;
-    forwarding.persistence = keep || !final ? wire::Persistence::keep_alive : wire::Persistence::close;
-    const auto forwarded = wire::forward_response(answer, forwarding);
-    if (!forwarded) {
-      trouble_ = std::string(wire::sentence(forwarded.error()));
-      co_return false;
-    }
-    const std::string_view bytes = forwarded->bytes;
-    record_->counters.down += bytes.size();
-    const auto sent = co_await session_.client.write(bytes);
-    if (!sent) co_return false;
-    if (!final) co_return true;
-    status_ = static_cast<int>(answer.status);
-    BodyMeter meter{record_->counters.down, record_->counters.last_active, limits_.download};
-    const BodyEnd end =
-        co_await copy_body(*upstream_, session_.client.socket, answer.framing, forwarded->framing, meter);
-    finish_answer(end, keep && forwarded->framing.kind != wire::Framing::Kind::until_close, reusable);
-    co_return true;
-  }
-
-  void finish_answer(BodyEnd end, bool keep, bool reusable) {
-    if (end == BodyEnd::limit) record_->closed(ClosedBy::limit);
-    if (end != BodyEnd::complete) {
-      // The client must see that the body is not whole: no orderly end.
-      trouble_ = end == BodyEnd::sink_failed ? "the client left" : "the answer broke off";
-      record_->closed(end == BodyEnd::sink_failed ? ClosedBy::client : ClosedBy::upstream);
-      reset(session_.client.socket);
-      return;
-    }
-    drop_upstream_ = !reusable;  // not yet: the upload may still be using it
-    if (keep) {
-      after_ = After::next_request;
-    } else {
-      error_code ignored;
-      session_.client.socket.shutdown(asio::socket_base::shutdown_send, ignored);
-    }
-  }
-
-  Task<> switch_protocols(const wire::RequestHead& head, const wire::ResponseHead& answer, wire::Upgrading upgrading) {
-    bool asked = upgrading == wire::Upgrading::pass && !answer.upgrade.empty();
-    for (const auto& protocol : answer.upgrade) {
-      bool offered = false;
-      for (const auto& offer : head.upgrade) offered = offered || offer == protocol;
-      asked = asked && offered;
-      if (protocol == "websocket") asked = asked && wire::answers_websocket(head, answer);
-    }
-    wire::ResponseForwarding forwarding;
-    forwarding.client_minor = head.minor;
-    forwarding.instance = services_.shared.instance;
-    forwarding.upgrading = wire::Upgrading::pass;
-    const auto forwarded = wire::forward_response(answer, forwarding);
-    if (!asked || !forwarded) {
-      trouble_ = "the destination switched protocols without being asked to";
-      co_return;
-    }
-    const std::string_view bytes = forwarded->bytes;
-    const auto sent = co_await session_.client.write(bytes);
-    status_ = 101;
-    if (!sent) co_return;
-    record_->counters.down += bytes.size() + upstream_->unread().size();
-    record_->counters.up += session_.client.unread().size();
-    if (limits_.upload && record_->counters.up > *limits_.upload) {
-      record_->counters.up -= session_.client.unread().size();
-      record_->closed(ClosedBy::limit);
-      reset(session_.client.socket);
-      reset(upstream_->socket);
-      co_return;
-    }
-    const auto early = co_await session_.client.write(upstream_->unread());
-    const auto late = co_await upstream_->write(session_.client.unread());
-    if (!early || !late) co_return;
-    upstream_->consume(upstream_->unread().size());
-    session_.client.consume(session_.client.unread().size());
-    const RelayLimits left = remaining(limits_, record_->counters);
-    const RelayEnd end =
-        co_await relay(session_.client.socket, upstream_->socket, services_.pipes, record_->counters, left);
-    record_->closed(end.closed_by == RelayClosedBy::upstream ? ClosedBy::upstream
-                    : end.closed_by == RelayClosedBy::limit  ? ClosedBy::limit
-                                                             : ClosedBy::client);
   }
 
   // --- the sweep, reloads, the end
@@ -719,7 +439,7 @@ class HttpSession {
       if (record_) record_->report_traffic();
     };
     session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
-      if (!upstream_) return std::nullopt;
+      if (!upstream_.is_there()) return std::nullopt;
       if (!consent_.lives() || (consent_for_all_ && !consent_for_all_->lives())) return ClosedBy::revoked;
       const bool allowed = allowed_at(policy, attempt_, peer_of_name(), config().dns);
       return allowed && session_.is_same_agent(policy) ? std::nullopt : std::optional(ClosedBy::policy);
@@ -737,11 +457,10 @@ class HttpSession {
       if (consent_for_all_) consent_for_all_->used(record_->counters.up);
       record_->closed(by);
     }
-    upstream_.reset();
+    upstream_.end();
     session_.live.record = nullptr;
     session_.live.grants.clear();
     record_.reset();
-    rule_permit_ = Admission::Permit();
   }
 
   Session& session_;
@@ -749,29 +468,21 @@ class HttpSession {
   Identity identity_;
   std::optional<Destination> bound_;
   NameFrom bound_from_ = NameFrom::host;
+  bool inspected_ = false;
+  bool ech_ = false;
+  RuleLimits named_limits_;
+  std::string version_;
   std::unique_ptr<ConnectionRecord> record_;
-  std::optional<Connection> upstream_;
+  std::optional<TlsFacts> tls_;  // of the client's connection, for each of its records
+  HttpUpstream upstream_;
   std::vector<std::string> answered_for_all_;
   std::shared_ptr<Consent> consent_for_all_;
   std::optional<Verdict> other_verdict_;  // of the host that this request names in place of the one it is bound to
   Consent consent_;                       // of the request being answered, and of the last one until the next begins
   std::uint64_t sent_before_ = 0;
-  Destination upstream_to_{Address::v4({}), 0};
   Attempt attempt_{{}, {Address::v4({}), 0}, Spoken::http, {}, {}, false};
-  Admission::Permit rule_permit_;
   RelayLimits limits_;
-  bool by_parent_ = false;
-  bool absolute_ = false;
-  wire::HeadFault head_fault_ = wire::HeadFault::need_more;
-
-  // Of the request being answered.
-  bool uploaded_ = false;
-  bool answered_ = false;
-  bool drop_upstream_ = false;
-  After after_ = After::close;
-  int status_ = 0;
-  std::string trouble_;
-  std::string bad_body_;  // what is wrong with the request's own body
+  std::vector<std::shared_ptr<const Injection>> injections_;  // into the request being answered
 };
 
 }  // namespace

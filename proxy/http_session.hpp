@@ -1,4 +1,4 @@
-// Plain HTTP/1: every request of a kept-alive connection is parsed, decided and forwarded by itself.
+// HTTP/1, plain or inspected: every request of a kept-alive connection is parsed, decided and forwarded by itself.
 #pragma once
 #include "proxy/agent_identity.hpp"
 #include "proxy/consent.hpp"
@@ -11,6 +11,8 @@
 
 namespace sallyport {
 
+class UpstreamPool;
+
 // A connection that is already for one destination (inside CONNECT or SOCKS, or steered here).
 struct HttpBinding {
   Destination to;
@@ -19,6 +21,12 @@ struct HttpBinding {
   std::optional<Connection> upstream;        // where it has been dialled
   std::vector<std::string> answered;         // what was answered for the connection as a whole, see Attempt
   std::shared_ptr<Consent> consent;          // and the grants it lives on
+  // The client's TLS ends here: requests are https, and go on by TLS to a server that proves to be `to`.
+  bool inspected = false;
+  bool ech = false;
+  RuleLimits named_limits{};          // of the rule that allows what its SNI says, where that is another host
+  std::string version{};              // of HTTP as the client speaks it; empty: as its head says
+  UpstreamPool* upstreams = nullptr;  // where the requests of one client share them; outlives the session
 };
 
 // The explicit door's HTTP: absolute-form requests and CONNECT. `identity` is what the address says.

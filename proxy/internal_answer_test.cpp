@@ -33,8 +33,8 @@ TEST(InternalName, IsOneNameOnOnePort) {
 }
 
 TEST(InternalPages, FrontPageSaysWhoOneIs) {
-  EXPECT_NE(front_page("bot", Wants::text).body.find("the agent \"bot\""), std::string::npos);
-  EXPECT_NE(front_page("bot", Wants::json).body.find(R"("agent":"bot")"), std::string::npos);
+  EXPECT_NE(front_page("bot", Wants::text, Certificates::none).body.find("the agent \"bot\""), std::string::npos);
+  EXPECT_NE(front_page("bot", Wants::json, Certificates::none).body.find(R"("agent":"bot")"), std::string::npos);
 }
 
 }  // namespace

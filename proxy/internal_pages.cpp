@@ -31,6 +31,15 @@ std::vector<Grant> grants_of(const Approvals& approvals, const std::string& agen
   return found;
 }
 
+constexpr auto uninspected_words =
+    R"(    TLS is not inspected here, so there is no certificate authority to trust and no /ca.pem. Other services' own
+    certificates reach you unchanged.
+)";
+constexpr auto inspected_words =
+    R"(    Where a rule looks at requests, https connections show a certificate of Sallyport's own authority, which your
+    programs have to trust: curl http://sallyport.internal/ca.pem gives it. All others reach you unchanged.
+)";
+
 json::object own_grant_json(const Grant& grant) {
   json::object object;
   object["decision"] = grant.decision.approve ? "allow" : "deny";
@@ -67,7 +76,14 @@ std::vector<std::string> rules_of(const Policy& policy, const std::string& agent
 
 }  // namespace
 
-InternalAnswer front_page(const std::string& agent, Wants wants) {
+InternalAnswer certificate_page(const std::string& pem) {
+  InternalAnswer answer = internal_text(pem);
+  answer.type = "application/x-pem-file";
+  return answer;
+}
+
+InternalAnswer front_page(const std::string& agent, Wants wants, Certificates certificates) {
+  const bool inspects = certificates == Certificates::ours;
   if (wants == Wants::json) {
     json::object body;
     body["agent"] = agent;
@@ -76,7 +92,11 @@ InternalAnswer front_page(const std::string& agent, Wants wants) {
     body["ask"] = "POST /v1/access {to, method?, reason}";
     body["wait"] = "GET /v1/access/ID?wait=30s";
     body["context"] = "PUT /v1/context {session, tool_call, tool, reason, traceparent}";
-    body["ca"] = nullptr;
+    if (inspects) {
+      body["ca"] = "GET /ca.pem";
+    } else {
+      body["ca"] = nullptr;
+    }
     return internal_json(200, body);
   }
   return internal_text("You are the agent \"" + agent + R"(" here.
@@ -108,9 +128,7 @@ How a refusal looks
     operator changes the policy: do without, trying other ways won't help.
 
 Certificates
-    TLS is not inspected here, so there is no certificate authority to trust and no /ca.pem. Other services' own
-    certificates reach you unchanged.
-)");
+)" + std::string(inspects ? inspected_words : uninspected_words));
 }
 
 InternalAnswer policy_page(const Policy& policy, const Approvals& approvals, const std::string& agent, Wants wants) {

@@ -9,8 +9,13 @@ namespace sallyport {
 
 enum class Wants { text, json };
 
+// Whether there is a CA that inspected connections are signed by.
+enum class Certificates { none, ours };
+
 // GET /
-InternalAnswer front_page(const std::string& agent, Wants wants);
+InternalAnswer front_page(const std::string& agent, Wants wants, Certificates certificates);
+// GET /ca.pem
+InternalAnswer certificate_page(const std::string& pem);
 // GET /v1/policy
 InternalAnswer policy_page(const Policy& policy, const Approvals& approvals, const std::string& agent, Wants wants);
 // Anything that is not there.

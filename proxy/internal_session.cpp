@@ -1,6 +1,7 @@
 #include "proxy/internal_session.hpp"
 
 #include "net/within.hpp"
+#include "proxy/inspection/inspection.hpp"
 #include "proxy/internal_access.hpp"
 #include "proxy/internal_name.hpp"
 #include "proxy/internal_pages.hpp"
@@ -165,8 +166,8 @@ class InternalSession {
         path() == "/" || path() == "/ca.pem" || path() == "/v1/policy" || path().starts_with(access_prefix);
     if (!known) return no_such_page();
     if (!reads()) return wrong_method("GET, HEAD");
-    if (path() == "/") return front_page(agent(), wants(Wants::text));
-    if (path() == "/ca.pem") return no_certificate();
+    if (path() == "/") return front_page(agent(), wants(Wants::text), certificates());
+    if (path() == "/ca.pem") return certificate();
     return policy_page(*session_.policy, shared_.approvals, agent(), wants(Wants::json));
   }
 
@@ -188,7 +189,10 @@ class InternalSession {
     return internal_problem(400, "The request was not understood", complaint.text, "GET / shows how to ask.");
   }
 
-  static InternalAnswer no_certificate() {
+  Certificates certificates() const { return shared_.inspection ? Certificates::ours : Certificates::none; }
+
+  InternalAnswer certificate() const {
+    if (shared_.inspection) return certificate_page(shared_.inspection->authority().pem());
     return internal_problem(404, "There is no certificate authority", "TLS is not inspected here, so there is none",
                             "Nothing is to be done: other services' own certificates reach you unchanged.");
   }
@@ -270,7 +274,7 @@ class InternalSession {
     while (!left_ && is_undecided(shared_, agent(), id) && Clock::now() < deadline) {
       session_.policy = shared_.policy.current();
       woken->timer.expires_at(deadline);
-      auto first = co_await (woken->timer.async_wait(no_throw) || session_.services.peers.gone(session_.client.socket));
+      auto first = co_await (woken->timer.async_wait(no_throw) || session_.client.gone(session_.services.peers));
       left_ = first.index() == 1;
     }
     session_.live.reconsider = nullptr;

@@ -45,6 +45,9 @@ std::string next_step(const Refusal& refusal, const Destination* to) {
     case Refusal::Kind::denied:
       break;
     case Refusal::Kind::upstream:
+      if (refusal.proxy_error == "tls_certificate_error")
+        return "Trying again won't help. Where this certificate is meant to be trusted, the operator can name its CA "
+               "under `inspect: roots:`.";
       return "The policy allows it; try again later, or check the name.";
     default:
       return "Send well-formed HTTP/1.1 to this proxy.";

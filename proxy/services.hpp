@@ -20,6 +20,9 @@
 
 namespace sallyport {
 
+class Inspection;
+class Secrets;
+
 // One for the daemon; every member may be used by any thread.
 struct Shared {
   const Config& config;
@@ -34,6 +37,8 @@ struct Shared {
   std::string instance;                  // this daemon's name in Via
   std::atomic<bool> guarding{true};      // false: interception is not in force, nothing new is let in (DESIGN 8.9)
   InternalState internal{};
+  const Inspection* inspection = nullptr;  // null: no connection is inspected, and what would need it is refused
+  const Secrets* secrets = nullptr;        // null: there are none, and a request that would be given one is refused
 };
 
 // One for each thread, used by that thread alone.

@@ -44,18 +44,11 @@ bool Session::is_same_agent(const Policy& now) const {
   return name && *name == origin.agent;
 }
 
-void reset(Socket& socket) {
-  error_code ignored;
-  socket.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket.close(ignored);
-}
-
 Task<> say_goodbye(Session& session) {
-  error_code ignored;
-  session.client.socket.shutdown(asio::socket_base::shutdown_send, ignored);
+  session.client.finish();
   const auto drained = co_await within(goodbye_limit, drain(session.client));
   static_cast<void>(drained);
-  session.client.socket.close(ignored);
+  session.client.close();
 }
 
 Task<bool> accept_client(Session& session, Voice voice) {
@@ -109,7 +102,7 @@ Task<> refuse(Session& session, ConnectionRecord& record, Refusal refusal, const
   } else if (spoken == Spoken::http) {
     co_await answer(session, http_refusal(refusal, to, record.origin.correlation, AfterRefusal::close, "GET"));
   } else {
-    reset(session.client.socket);
+    session.client.abort();
   }
 }
 

@@ -42,7 +42,5 @@ Task<> refuse(Session& session, ConnectionRecord& record, Refusal refusal, const
 
 // Ends an answered connection so that the answer arrives: sends FIN, then reads what is still coming, for a moment.
 Task<> say_goodbye(Session& session);
-// Ends it with a reset.
-void reset(Socket& socket);
 
 }  // namespace sallyport

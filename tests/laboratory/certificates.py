@@ -8,6 +8,7 @@ def openssl(*words):
 
 class Certificates:
     def __init__(self, folder, names):
+        self.folder, self.ca_key = folder, folder / "ca.key"
         self.ca, self.leaf, self.key = folder / "ca.pem", folder / "leaf.pem", folder / "leaf.key"
         ca_key, request, extensions = folder / "ca.key", folder / "leaf.csr", folder / "leaf.ext"
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
@@ -17,3 +18,15 @@ class Certificates:
         extensions.write_text("subjectAltName=" + ",".join(f"DNS:{name}" for name in names))
         openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2",
                 "-extfile", extensions, "-out", self.leaf)
+
+    def odd(self, name, subject_names, days=2, signed=True):
+        """Another certificate, with its key in the same file: -1 days is one that has expired."""
+        both, request, extensions = (self.folder / f"{name}.{end}" for end in ("pem", "csr", "ext"))
+        key = self.folder / f"{name}.key"
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=laboratory",
+                "-keyout", key, "-out", request)
+        extensions.write_text("subjectAltName=" + subject_names)
+        signer = ["-CA", self.ca, "-CAkey", self.ca_key, "-CAcreateserial"] if signed else ["-signkey", key]
+        openssl("x509", "-req", "-in", request, *signer, "-days", str(days), "-extfile", extensions, "-out", both)
+        both.write_bytes(both.read_bytes() + key.read_bytes())
+        return both

@@ -1,6 +1,7 @@
 """An origin that does what a test tells it to, byte by byte."""
 import contextlib
 import socket
+import ssl
 import threading
 
 
@@ -39,6 +40,20 @@ class Scripted:
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+
+class ScriptedTls(Scripted):
+    """The same by TLS, with the certificate and key of one file."""
+
+    def __init__(self, world, both, address="93.184.216.10", port=8447):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(both)
+        super().__init__(world, address, port)
+
+    def play(self, stream, script, heard):
+        stream.settimeout(10)
+        with contextlib.suppress(OSError), self.context.wrap_socket(stream, server_side=True) as secured:
+            heard.append(script(secured))
 
 
 def read_head(stream):

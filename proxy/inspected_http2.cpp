@@ -1,0 +1,166 @@
+#include "proxy/inspected_http2.hpp"
+
+#include "proxy/http2/server.hpp"
+#include "proxy/request_stream.hpp"
+#include "proxy/upstream_pool.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+namespace sallyport {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+Http2Options options_of(const Config& config) {
+  Http2Options options;
+  options.head_bytes = config.limits.head_bytes;
+  options.idle = config.timeouts.idle;
+  return options;
+}
+
+class InspectedHttp2 {
+ public:
+  InspectedHttp2(Session& session, HttpBinding binding, std::unique_ptr<TlsStream> client)
+      : session_(session),
+        shared_(session.services.shared),
+        executor_(session.client.socket.get_executor()),
+        binding_(std::move(binding)),
+        begun_(binding_.record->origin),
+        tls_(binding_.record->tls),
+        transport_(std::move(client)),
+        upstreams_(executor_, options_of(shared_.config)),
+        ended_(executor_) {}
+  InspectedHttp2(const InspectedHttp2&) = delete;
+  InspectedHttp2& operator=(const InspectedHttp2&) = delete;
+
+  Task<> run() {
+    session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
+      return session_.is_same_agent(policy) ? std::nullopt : std::optional(ClosedBy::policy);
+    };
+    Http2ServerEvents events;
+    events.on_request = [this](std::unique_ptr<MemoryStream> stream) { begin(std::move(stream)); };
+    events.on_malformed = [this](std::string_view why) { record_malformed(why); };
+    Http2Server server(executor_, *transport_, options_of(shared_.config), std::move(events));
+    co_await server.run();
+    // Cancelled or not, nobody is left behind.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    session_.live.must_end = nullptr;
+    co_await end_requests();
+    co_await upstreams_.close();
+    if (binding_.record) binding_.record->closed(session_.live.stopped_by.value_or(ClosedBy::client));
+  }
+
+ private:
+  void begin(std::unique_ptr<MemoryStream> stream) {
+    LiveSessions& live = session_.services.live;
+    const auto place = live.add();
+    requests_.push_back(place);
+    asio::co_spawn(executor_, serve(std::move(stream), *place),
+                   asio::bind_cancellation_slot(place->stop.slot(), [this, place](const std::exception_ptr&) {
+                     requests_.remove(place);
+                     session_.services.live.remove(place);
+                     ended_.cancel();
+                   }));
+  }
+
+  Task<> serve(std::unique_ptr<MemoryStream> stream, LiveSession& live) {
+    MemoryStream& end = *stream;
+    Connection client(std::make_unique<RequestStream>(std::move(stream)), executor_);
+    Session request{session_.services,   std::move(client), live, shared_.policy.current(), session_.origin, {}, {},
+                    session_.credentials};
+    auto answering = answer(request);
+    auto leaving = left(end, live);
+    co_await (std::move(answering) || std::move(leaving));
+  }
+
+  Task<> answer(Session& request) {
+    try {
+      HttpBinding binding = bind();
+      co_await serve_http(request, std::move(binding));
+    } catch (const boost::system::system_error& thrown) {
+      // A request that was ended by the sweep unwinds so; its record says why.
+      if (thrown.code() != asio::error::operation_aborted)
+        spdlog::warn("a request ended in an error: {}", thrown.what());
+    } catch (const std::exception& thrown) {
+      spdlog::warn("a request ended in an error: {}", thrown.what());
+    }
+  }
+
+  // Returns when the client has taken its request back: then nobody wants the answer.
+  Task<> left(MemoryStream& stream, LiveSession& live) {
+    const auto gone = co_await stream.peer_gone();
+    static_cast<void>(gone);
+    if (stream.is_broken()) {
+      if (!live.stopped_by) live.stopped_by = ClosedBy::client;
+      co_return;
+    }
+    Timer never(executor_, Timer::time_point::max());
+    const auto [error] = co_await never.async_wait(no_throw);
+    static_cast<void>(error);
+  }
+
+  // The first request has the record that began with the connection; each has one, for each may go its own way.
+  HttpBinding bind() {
+    HttpBinding binding{binding_.to,  binding_.from,     std::move(binding_.record),
+                        std::nullopt, binding_.answered, binding_.consent};
+    if (!binding.record) {
+      binding.record = std::make_unique<ConnectionRecord>(shared_.audit, begun_);
+      binding.record->origin.correlation = new_correlation();
+      binding.record->tls = tls_;
+    }
+    binding.inspected = true;
+    binding.ech = binding_.ech;
+    binding.named_limits = binding_.named_limits;
+    binding.version = "2";
+    binding.upstreams = &upstreams_;
+    return binding;
+  }
+
+  void record_malformed(std::string_view why) {
+    const auto now = Clock::now();
+    if (!shared_.admission.charge(session_.origin.agent, Admission::Charge::refusal, now)) return;
+    ConnectionRecord record(shared_.audit, begun_);
+    record.origin.correlation = new_correlation();
+    record.tls = tls_;
+    record.refused(malformed(400, std::string(why)));
+  }
+
+  Task<> end_requests() {
+    for (auto place = requests_.begin(); place != requests_.end();) {
+      LiveSession& live = **place++;
+      if (!live.stopped_by) live.stopped_by = session_.live.stopped_by.value_or(ClosedBy::client);
+      live.stop.emit(asio::cancellation_type::terminal);
+    }
+    while (!requests_.empty()) {
+      ended_.expires_at(Timer::time_point::max());
+      const auto [woken] = co_await ended_.async_wait(no_throw);
+      static_cast<void>(woken);
+    }
+  }
+
+  Session& session_;
+  Shared& shared_;
+  const Executor executor_;
+  HttpBinding binding_;
+  const Origin begun_;
+  const std::optional<TlsFacts> tls_;
+  const std::unique_ptr<TlsStream> transport_;
+  UpstreamPool upstreams_;
+  std::list<LiveSessions::Place> requests_;
+  Timer ended_;  // cancelled when a request has ended
+};
+
+}  // namespace
+
+Task<> serve_http2(Session& session, HttpBinding binding, std::unique_ptr<TlsStream> client) {
+  InspectedHttp2 serving(session, std::move(binding), std::move(client));
+  co_await serving.run();
+}
+
+}  // namespace sallyport
