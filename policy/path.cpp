@@ -6,8 +6,9 @@
 namespace sallyport {
 namespace {
 
-// Of an odd path up to 256 readings are made; this bounds their cost.
-constexpr std::size_t max_read_in_every_way = 4096;
+// What an odd path may cost: nobody means one that is longer, can be read in more ways, or is encoded deeper.
+constexpr std::size_t max_read_in_every_way = 4096, max_readings = 64;
+constexpr int max_depth = 4;
 
 std::optional<unsigned> hex_value(char c) {
   if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
@@ -101,10 +102,65 @@ std::string without_controls(std::string_view path) {
   return result;
 }
 
-std::string up_to_control(std::string_view path) {
-  const auto* end =
-      std::find_if(path.begin(), path.end(), [](char c) { return is_control(static_cast<unsigned char>(c)); });
+// Decoded too early, an escape may end the path.
+std::string up_to_end(std::string_view path) {
+  const auto* end = std::find_if(path.begin(), path.end(), [](char c) {
+    return is_control(static_cast<unsigned char>(c)) || c == '?' || c == '#';
+  });
   return {path.begin(), end};
+}
+
+std::string decode_fully(std::string text) {
+  for (int depth = 0; depth < max_depth && text.find('%') != std::string::npos; ++depth) text = decode_once(text);
+  return text;
+}
+
+// "%u002f", which some servers of Windows know.
+std::string decode_wide(std::string_view path) {
+  std::string result;
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    const bool wide = path[at] == '%' && at + 5 < path.size() && (path[at + 1] == 'u' || path[at + 1] == 'U');
+    const auto high = wide ? escape_at(std::string("%").append(path.substr(at + 2, 2)), 0) : std::nullopt;
+    const auto low = wide ? escape_at(std::string("%").append(path.substr(at + 4, 2)), 0) : std::nullopt;
+    const bool is_ascii = high && low && *high == 0 && *low < 0x80;
+    result += is_ascii ? static_cast<char>(*low) : path[at];
+    if (is_ascii) at += 5;
+  }
+  return result;
+}
+
+// An ASCII character in more bytes than UTF-8 gives it, which lenient decoders take: how many bytes, 0 for none.
+std::size_t overlong_at(std::string_view bytes, std::size_t at, char& character) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U;
+  };
+  const auto follows = [&](std::size_t i, unsigned char most) { return byte(i) >= 0x80 && byte(i) <= most; };
+  if ((byte(0) == 0xC0 || byte(0) == 0xC1) && follows(1, 0xBF)) {
+    character = static_cast<char>((byte(0) & 1U) << 6U | (byte(1) & 0x3FU));
+    return 2;
+  }
+  const std::size_t lead = byte(0) == 0xE0 ? 1 : byte(0) == 0xF0 && byte(1) == 0x80 ? 2 : 0;
+  if (lead == 0 || !follows(lead, 0x81) || !follows(lead + 1, 0xBF)) return 0;
+  character = static_cast<char>((byte(lead) & 1U) << 6U | (byte(lead + 1) & 0x3FU));
+  return lead + 2;
+}
+
+std::string decode_overlong(std::string_view bytes) {
+  std::string result;
+  for (std::size_t at = 0; at < bytes.size();) {
+    char character = bytes[at];
+    const std::size_t length = overlong_at(bytes, at, character);
+    result += character;
+    at += std::max<std::size_t>(length, 1);
+  }
+  return result;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return result;
 }
 
 void add_reading(std::vector<std::string>& readings, std::string reading) {
@@ -112,11 +168,11 @@ void add_reading(std::vector<std::string>& readings, std::string reading) {
   if (std::find(readings.begin(), readings.end(), reading) == readings.end()) readings.push_back(std::move(reading));
 }
 
-// Each step doubles the readings at most, and only where it changes something: 256 at most.
+// Each step doubles the readings at most, and only where it changes something.
 template <class Change>
 void fork(std::vector<std::string>& readings, Change change) {
   const std::size_t before = readings.size();
-  for (std::size_t i = 0; i < before; ++i) {
+  for (std::size_t i = 0; i < before && readings.size() <= max_readings; ++i) {
     add_reading(readings, change(readings[i]));
   }
 }
@@ -124,9 +180,12 @@ void fork(std::vector<std::string>& readings, Change change) {
 std::vector<std::string> all_readings(std::string_view path) {
   std::vector<std::string> readings;
   add_reading(readings, std::string(path));
+  fork(readings, decode_wide);
   fork(readings, decode_once);
   fork(readings, decode_once);
-  fork(readings, up_to_control);
+  fork(readings, decode_fully);
+  fork(readings, decode_overlong);
+  fork(readings, up_to_end);
   fork(readings, without_controls);
   fork(readings, [](std::string text) {
     std::replace(text.begin(), text.end(), '\\', '/');
@@ -221,6 +280,11 @@ PathReadings read_path(std::string_view path) {
   result.canonical = remove_dot_segments(text);
   // Dots that were written plainly are removed by everyone; where an escape made a dot segment, servers differ.
   if (encoded_dot && result.canonical != text) result.ambiguous = true;
+  // A path of which some decoders make another.
+  if (needs_readings) {
+    const std::string bytes = decode_once(text);
+    if (decode_overlong(bytes) != bytes) result.ambiguous = true;
+  }
   // "/a%2F.." is a dot segment only for those who decode the slash.
   if (result.encoded_slash) {
     const std::string decoded = decode_once(text);
@@ -232,6 +296,7 @@ PathReadings read_path(std::string_view path) {
     result.ambiguous = result.unreadable = true;
   } else {
     result.any = all_readings(path);
+    if (result.any.size() > max_readings) result.ambiguous = result.unreadable = true;
   }
   return result;
 }
@@ -251,7 +316,7 @@ Outcome<PathPattern> PathPattern::parse(std::string_view text) {
         "backslashes, and \"%\" only as the start of an escape"};
   }
   if (readings.canonical != text) return Complaint{"write this path as \"" + readings.canonical + "\""};
-  return PathPattern(readings.canonical, decode_once(readings.canonical));
+  return PathPattern(readings.canonical, lower(decode_once(readings.canonical)));
 }
 
 bool PathPattern::allows(const PathReadings& path) const {
@@ -260,8 +325,13 @@ bool PathPattern::allows(const PathReadings& path) const {
 
 bool PathPattern::catches(const PathReadings& path) const {
   if (path.unreadable || (!path.ambiguous && glob(text_, path.canonical, false))) return true;
-  return std::any_of(path.any.begin(), path.any.end(),
-                     [this](const std::string& reading) { return glob(decoded_, reading, false); });
+  return std::any_of(path.any.begin(), path.any.end(), [this](const std::string& reading) {
+    const std::string folded = lower(reading);
+    if (glob(decoded_, folded, false)) return true;
+    // Most servers take "/a/" for "/a".
+    return folded.size() > 1 && folded.back() == '/' &&
+           glob(decoded_, std::string_view(folded).substr(0, folded.size() - 1), false);
+  });
 }
 
 }  // namespace sallyport

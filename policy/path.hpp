@@ -14,13 +14,13 @@ struct PathReadings {
   // removed (RFC 3986, 6.2.2). Meaningless where `ambiguous`.
   std::string canonical;
   // Servers differ about it: an encoded backslash or dot segment, "//", "\", ";", double encoding, a control
-  // character, a broken escape, or no "/" at the start. Such a path matches no allow.
+  // character, a broken escape, UTF-8 longer than need be, or no "/" at the start. Such a path matches no allow.
   bool ambiguous = false;
   // It holds %2F, and is not ambiguous otherwise: matches an allow only where the pattern itself writes %2F.
   bool encoded_slash = false;
   // Every reading that some server may have, decoded: what deny and ask are compared with.
   std::vector<std::string> any;
-  // Too long to be read in every way: matches every deny and ask.
+  // Too long, or too odd, to be read in every way: matches every deny and ask.
   bool unreadable = false;
 };
 
@@ -33,7 +33,7 @@ class PathPattern {
   static Outcome<PathPattern> parse(std::string_view text);
 
   bool allows(const PathReadings& path) const;
-  // For deny and ask.
+  // For deny and ask: by any reading, in upper or lower case, with or without a "/" at its end.
   bool catches(const PathReadings& path) const;
   const std::string& text() const { return text_; }
 
@@ -42,7 +42,7 @@ class PathPattern {
  private:
   explicit PathPattern(std::string text, std::string decoded) : text_(std::move(text)), decoded_(std::move(decoded)) {}
   std::string text_;     // canonical
-  std::string decoded_;  // every escape decoded, as PathReadings::any are
+  std::string decoded_;  // every escape decoded, as PathReadings::any are, and in lower case
 };
 
 }  // namespace sallyport

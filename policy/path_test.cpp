@@ -30,21 +30,37 @@ TEST(Path, IsComparedDecodedAndWithoutDotSegments) {
 }
 
 TEST(Path, H_19_AmbiguousPathsMatchNoAllow) {
-  for (const char* path : {"//admin", "/a//b", "/a\\b", "/a%5cb", "/a;x", "/a%3bx", "/%2e%2e/a", "/a/%2e/b", "/a%252fb",
-                           "/a%00", "/a\x01", "/a%zz", "/a%", "", "a", "/a%2fb", "/a%2f..%2fb"}) {
+  for (const char* path : {"//admin",   "/a//b",        "/a\\b",      "/a%5cb",
+                           "/a;x",      "/a%3bx",       "/%2e%2e/a",  "/a/%2e/b",
+                           "/a%252fb",  "/a%00",        "/a\x01",     "/a/%c0%ae%c0%ae/b",
+                           "/a%c0%afb", "/a%e0%80%afb", "/a\xc0\xaf", "/a%u002fb",
+                           "/a%zz",     "/a%",          "",           "a",
+                           "/a%2fb",    "/a%2f..%2fb"}) {
     EXPECT_FALSE(allows("/**", path)) << path;
   }
 }
 
 TEST(Path, H_19_AmbiguousPathsAreCaughtByAnyReading) {
-  for (const char* path :
-       {"//admin/x", "/%2e/admin/x", "/a/%2e%2e/admin/x", "/a/..%2fadmin/x", "/admin%2fx", "\\admin\\x", "/admin;v=1/x",
-        "/%61dmin/x", "/%2561dmin/x", "/a%5c..%5cadmin%5cx", "/./admin/x", "/;/admin/x"}) {
+  for (const char* path : {"//admin/x", "/%2e/admin/x", "/a/%2e%2e/admin/x", "/a/..%2fadmin/x", "/admin%2fx",
+                           "\\admin\\x", "/admin;v=1/x", "/%61dmin/x", "/%2561dmin/x", "/%252561dmin/x",
+                           "/%u0061dmin/x", "/%c1%a1dmin/x", "/x/%c0%ae%c0%ae%c0%afadmin/x", "/ADMIN/x", "/Admin%2Fx",
+                           "/x/%e0%80%ae./admin/x", "/a%5c..%5cadmin%5cx", "/./admin/x", "/;/admin/x"}) {
     EXPECT_TRUE(catches("/admin/**", path)) << path;
   }
   EXPECT_TRUE(catches("/@x", "/%40x"));
   EXPECT_FALSE(catches("/admin/**", "/user;v=1/x"));
   EXPECT_TRUE(catches("/admin", "/" + std::string(5000, ';')));
+}
+
+TEST(Path, H_19_ADenyIsNotEscapedByCaseOrByWhatEndsThePath) {
+  for (const char* path : {"/admin", "/ADMIN", "/admin/", "/admin%3Fx", "/admin%23x", "/admin%00.html", "/admin;x"}) {
+    EXPECT_TRUE(catches("/admin", path)) << path;
+  }
+  EXPECT_TRUE(catches("/Repos/Acme/**", "/repos/acme/secret"));
+  EXPECT_FALSE(catches("/admin", "/admin/x"));
+  EXPECT_FALSE(catches("/admin", "/administrator"));
+  EXPECT_FALSE(allows("/Admin", "/admin"));
+  EXPECT_FALSE(allows("/admin", "/admin/"));
 }
 
 TEST(Path, AnEncodedSlashMatchesWhereThePatternWritesIt) {

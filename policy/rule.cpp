@@ -31,9 +31,20 @@ bool method_matches(const Rule& rule, std::string_view method) {
   });
 }
 
+// Many rules ask about one path, and an odd one takes long to read.
+const PathReadings& readings_of(std::string_view path) {
+  struct Last {
+    std::string path;
+    PathReadings readings = read_path({});
+  };
+  thread_local Last last;
+  if (last.path != path) last = Last{std::string(path), read_path(path)};
+  return last.readings;
+}
+
 bool path_matches(const Rule& rule, std::string_view path) {
   if (rule.paths.empty()) return true;
-  const PathReadings readings = read_path(path);
+  const PathReadings& readings = readings_of(path);
   return std::any_of(rule.paths.begin(), rule.paths.end(), [&](const PathPattern& pattern) {
     return rule.action == Action::allow ? pattern.allows(readings) : pattern.catches(readings);
   });
