@@ -9,7 +9,7 @@ import pytest
 
 from laboratory.approvals import Reviewer
 from laboratory.clients import receive_all
-from laboratory.daemon import PROXY, matches, ours, wait_until
+from laboratory.daemon import PROXY, kind, ours, wait_until
 
 POLICY = """\
 version: 1
@@ -208,6 +208,7 @@ def test_A_12_kill_9_while_holding_loses_and_invents_nothing(world, start, expli
         for stream in streams.values():
             receive_all(stream)
     world.internet.forget()
+    before = sallyport.mark()
     sallyport.start()
     after = Reviewer(sallyport)
     assert [(each["host"], each["id"]) for each in after.approvals()] == [("two.test", ids["two.test"])]
@@ -228,9 +229,12 @@ def test_A_12_kill_9_while_holding_loses_and_invents_nothing(world, start, expli
         assert after.wait(host="two.test")["id"] == ids["two.test"]
     # Every hold that was begun has its end: those that were answered by their answer, the others by the crash.
     sallyport.wait_for(0, kind="fail", host="four.test", closed_by="crash")
-    cut = sallyport.wait_for(0, kind="fail", host="two.test", closed_by="crash")
+    cut, = sallyport.wait_for(0, kind="fail", host="two.test", closed_by="crash")
     assert ours(cut)["approval"] == ids["two.test"]
-    assert not [event for event in sallyport.events() if matches(event, {"host": "one.test", "closed_by": "crash"})]
+    events = sallyport.events()
+    begun = {event["metadata"]["correlation_uid"] for event in events[:before] if kind(event) == "other"}
+    ends = {event["metadata"]["correlation_uid"] for event in events if kind(event) in ("open", "refuse", "fail")}
+    assert len(begun) == 4 and begun <= ends
 
 
 def test_A_10_of_answers_at_the_same_time_one_wins_and_the_others_are_told(start, explicit):
