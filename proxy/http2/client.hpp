@@ -10,8 +10,8 @@ namespace sallyport {
 // One connection to an origin that has agreed on h2.
 class Http2Client {
  public:
-  // Windows are at least Http2Options::upstream_window.
-  Http2Client(Stream& transport, Http2Options options);
+  // `transport` outlives it; `executor` is that of its thread. Windows are at least Http2Options::upstream_window.
+  Http2Client(const Executor& executor, Stream& transport, Http2Options options);
   ~Http2Client();
   Http2Client(const Http2Client&) = delete;
   Http2Client& operator=(const Http2Client&) = delete;

@@ -30,7 +30,8 @@ struct Http2ServerEvents {
 // options.head_bytes (431), floods (GOAWAY ENHANCE_YOUR_CALM). Not offered: push, RFC 8441.
 class Http2Server {
  public:
-  Http2Server(Stream& transport, Http2Options options, Http2ServerEvents events);
+  // `transport` outlives it; `executor` is that of its thread.
+  Http2Server(const Executor& executor, Stream& transport, Http2Options options, Http2ServerEvents events);
   ~Http2Server();
   Http2Server(const Http2Server&) = delete;
   Http2Server& operator=(const Http2Server&) = delete;

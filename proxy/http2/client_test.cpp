@@ -1,0 +1,283 @@
+#include "proxy/http2/client.hpp"
+
+#include "proxy/http2/error.hpp"
+#include "proxy/http2/raw_peer_for_test.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <gtest/gtest.h>
+
+namespace sallyport {
+namespace {
+
+using namespace testing;
+
+// A client with a raw origin.
+struct Http2Upstream : ::testing::Test {
+  Http2Upstream() {
+    auto [near, far] = MemoryStream::make_pair(context.get_executor(), 8 << 20);
+    origin = std::make_unique<RawPeer>(std::move(near));
+    transport = std::move(far);
+    client = std::make_unique<Http2Client>(context.get_executor(), *transport, Http2Options{});
+    asio::co_spawn(context, client->run(),
+                   asio::bind_cancellation_slot(cancel.slot(), [this](std::exception_ptr thrown) {
+                     EXPECT_EQ(thrown, nullptr);
+                     ended = true;
+                   }));
+    run();
+    const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    EXPECT_EQ(text_of(origin->stream().readable().first(preface.size())), preface);
+    origin->stream().consume(preface.size());
+    origin->settings({});
+    origin->frame(NGHTTP2_SETTINGS, ack, 0, {});
+    run();
+  }
+  ~Http2Upstream() override {
+    cancel.emit(asio::cancellation_type::terminal);
+    run();
+    EXPECT_TRUE(ended);
+  }
+
+  void run() {
+    for (int i = 0; i < 3; ++i) {
+      context.restart();
+      context.poll();
+      const bool reads = origin && origin->stream().readable().size() > 0 && prefaced;
+      if (reads) origin->read();
+    }
+    prefaced = true;
+  }
+  std::unique_ptr<MemoryStream> ask(std::string_view request = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n") {
+    auto stream = client->open();
+    EXPECT_EQ(stream->write_now(bytes_of(request)), request.size());
+    run();
+    return stream;
+  }
+  // Takes what there is to read of an answer.
+  std::string read(MemoryStream& stream) {
+    std::string text;
+    while (!stream.readable().empty()) {
+      text += text_of(stream.readable());
+      stream.consume(stream.readable().size());
+      run();
+    }
+    return text;
+  }
+  error_code error_of(MemoryStream& stream) {
+    error_code error;
+    std::array<std::uint8_t, 16> room{};
+    asio::co_spawn(context, stream.read_some(room),
+                   [&](std::exception_ptr, Result<std::size_t> got) { error = got ? error_code() : got.error(); });
+    run();
+    return error;
+  }
+
+  asio::io_context context;
+  asio::cancellation_signal cancel;
+  std::unique_ptr<RawPeer> origin;
+  std::unique_ptr<MemoryStream> transport;
+  std::unique_ptr<Http2Client> client;
+  bool prefaced = false;
+  bool ended = false;
+};
+
+TEST_F(Http2Upstream, ARequestGoesOutAsHeaders) {
+  const auto stream =
+      ask("GET /x?y HTTP/1.1\r\nHost: a.test\r\nConnection: close, TE\r\nTE: trailers\r\nX-A: B\r\n\r\n");
+  const Frame* frame = origin->find(NGHTTP2_HEADERS, 1);
+  ASSERT_NE(frame, nullptr);
+  EXPECT_EQ(frame->fields, (wire::Fields{{":method", "GET"},
+                                         {":scheme", "https"},
+                                         {":authority", "a.test"},
+                                         {":path", "/x?y"},
+                                         {"x-a", "B"},
+                                         {"te", "trailers"}}));
+  EXPECT_TRUE(origin->ended(1));
+}
+
+TEST_F(Http2Upstream, AnAnswerReadsAsHttp1AndEnds) {
+  const auto stream = ask();
+  origin->headers(1, {{":status", "200"}, {"content-type", "text/plain"}}, no_flag);
+  origin->data(1, "hello");
+  origin->headers(1, {{"x-sum", "1"}}, end_stream);
+  run();
+  EXPECT_EQ(read(*stream),
+            "HTTP/1.1 200 \r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+            "5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n");
+  EXPECT_TRUE(stream->at_end());
+  EXPECT_EQ(client->active(), 0u);
+}
+
+TEST_F(Http2Upstream, ATrailersOnlyAnswerIsAHeadWithoutBody) {
+  const auto stream = ask();
+  origin->headers(1, {{":status", "200"}, {"grpc-status", "12"}}, end_stream);
+  run();
+  EXPECT_EQ(read(*stream), "HTTP/1.1 200 \r\ngrpc-status: 12\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+  EXPECT_TRUE(stream->at_end());
+}
+
+TEST_F(Http2Upstream, InterimAnswersComeFirst) {
+  const auto stream = ask("POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  origin->headers(1, {{":status", "100"}}, no_flag);
+  run();
+  EXPECT_EQ(read(*stream), "HTTP/1.1 100 \r\n\r\n");
+  EXPECT_EQ(stream->write_now(bytes_of("ok")), 2u);
+  run();
+  EXPECT_EQ(origin->body(1), "ok");
+  EXPECT_TRUE(origin->ended(1));
+  origin->headers(1, {{":status", "204"}}, end_stream);
+  run();
+  EXPECT_EQ(read(*stream), "HTTP/1.1 204 \r\nconnection: close\r\n\r\n");
+}
+
+TEST_F(Http2Upstream, ABodyAndItsTrailersGoUp) {
+  const auto stream = ask("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  EXPECT_EQ(origin->body(1), "abc");
+  EXPECT_FALSE(origin->ended(1));
+  EXPECT_EQ(stream->write_now(bytes_of("0\r\nx-sum: 1\r\n\r\n")), 15u);
+  run();
+  EXPECT_TRUE(origin->ended(1));
+  EXPECT_EQ(origin->frames.back().fields, (wire::Fields{{"x-sum", "1"}}));
+}
+
+TEST_F(Http2Upstream, SeveralRequestsShareTheConnection) {
+  const auto first = ask();
+  const auto second = ask();
+  origin->headers(3, {{":status", "200"}, {"content-length", "1"}}, no_flag);
+  origin->data(3, "2", end_stream);
+  origin->headers(1, {{":status", "200"}, {"content-length", "1"}}, no_flag);
+  origin->data(1, "1", end_stream);
+  run();
+  EXPECT_TRUE(read(*first).ends_with("1"));
+  EXPECT_TRUE(read(*second).ends_with("2"));
+}
+
+TEST_F(Http2Upstream, WhoDropsItsStreamCancelsTheRequest) {
+  auto stream = ask();
+  stream.reset();
+  run();
+  EXPECT_EQ(origin->code(1), NGHTTP2_CANCEL);
+  EXPECT_EQ(client->active(), 0u);
+}
+
+TEST_F(Http2Upstream, ARequestCutInItsBodyIsReset) {
+  auto stream = ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhalf");
+  stream.reset();
+  run();
+  EXPECT_NE(origin->code(1), -1);
+  EXPECT_FALSE(origin->ended(1));
+}
+
+TEST_F(Http2Upstream, AnOriginsResetIsAnErrorInPlainWords) {
+  const auto stream = ask();
+  origin->reset(1, NGHTTP2_REFUSED_STREAM);
+  run();
+  const error_code error = error_of(*stream);
+  EXPECT_EQ(error, make_error_code(Http2Error::refused_stream));
+  EXPECT_EQ(error.message(), "the other side refused the request before it looked at it");
+}
+
+TEST_F(Http2Upstream, AMalformedAnswerIsAnErrorAndAReset) {
+  const std::vector<wire::Fields> cases{{{":status", "101"}},
+                                        {{":status", "200"}, {"connection", "close"}},
+                                        {{":status", "200"}, {"x", "a\r\nb"}},
+                                        {{":status", "200"}, {"content-length", "1"}, {"content-length", "1"}},
+                                        {{"x", "no status"}}};
+  std::uint32_t id = 1;
+  for (const wire::Fields& fields : cases) {
+    const auto stream = ask();
+    origin->headers(id, fields, no_flag);
+    run();
+    EXPECT_EQ(error_of(*stream), make_error_code(Http2Error::malformed_answer)) << fields.back().name;
+    EXPECT_EQ(origin->code(id), NGHTTP2_PROTOCOL_ERROR);
+    id += 2;
+  }
+  EXPECT_TRUE(client->is_usable());
+}
+
+TEST_F(Http2Upstream, AnAnswerOfAnotherLengthIsAnError) {
+  const auto stream = ask();
+  origin->headers(1, {{":status", "200"}, {"content-length", "5"}}, no_flag);
+  origin->data(1, "four", end_stream);
+  run();
+  EXPECT_TRUE(stream->is_broken());
+}
+
+TEST_F(Http2Upstream, S_6_8_AfterGoawayItIsNotUsable) {
+  const auto answered = ask();
+  const auto refused = ask();
+  origin->frame(NGHTTP2_GOAWAY, no_flag, 0, number(1) + number(NGHTTP2_NO_ERROR));
+  run();
+  EXPECT_FALSE(client->is_usable());
+  EXPECT_EQ(error_of(*refused), make_error_code(Http2Error::refused_stream));
+  origin->headers(1, {{":status", "204"}}, end_stream);
+  run();
+  EXPECT_TRUE(read(*answered).starts_with("HTTP/1.1 204"));
+  EXPECT_TRUE(ended);
+  const auto late = client->open();
+  EXPECT_TRUE(late->is_broken());
+}
+
+TEST_F(Http2Upstream, S_5_1_2_KeepsToTheStreamsTheOriginAllows) {
+  origin->settings({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1}});
+  run();
+  EXPECT_TRUE(client->is_usable());
+  const auto stream = ask();
+  EXPECT_FALSE(client->is_usable());
+  EXPECT_TRUE(client->open()->is_broken());
+}
+
+TEST_F(Http2Upstream, S_8_4_APushEndsTheConnection) {
+  const auto stream = ask();
+  origin->frame(NGHTTP2_PUSH_PROMISE, end_headers, 1, number(2) + hpack({{":method", "GET"}}));
+  run();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(stream->is_broken());
+}
+
+TEST_F(Http2Upstream, AnOriginThatLeavesEndsEveryRequestButKeepsWholeAnswers) {
+  const auto whole = ask();
+  const auto half = ask();
+  origin->headers(1, {{":status", "200"}, {"content-length", "100000"}}, no_flag);
+  for (int i = 0; i < 10; ++i) origin->data(1, std::string(10'000, 'x'), i == 9 ? end_stream : no_flag);
+  origin->headers(3, {{":status", "200"}, {"content-length", "5"}}, no_flag);
+  origin->data(3, "ha");
+  run();
+  origin->leave();
+  origin.reset();
+  run();
+  EXPECT_TRUE(half->is_broken());
+  EXPECT_GT(read(*whole).size(), 100'000u);
+  EXPECT_TRUE(whole->at_end());
+}
+
+TEST_F(Http2Upstream, CloseLetsWhatIsUnderWayEnd) {
+  const auto stream = ask();
+  client->close();
+  run();
+  EXPECT_FALSE(client->is_usable());
+  EXPECT_NE(origin->find(NGHTTP2_GOAWAY, 0), nullptr);
+  EXPECT_FALSE(ended);
+  origin->headers(1, {{":status", "204"}}, end_stream);
+  run();
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(Http2Upstream, OpensTheWindowOnlyAsTheAnswerIsRead) {
+  const auto stream = ask();
+  origin->headers(1, {{":status", "200"}}, no_flag);
+  const std::string block(16'384, 'x');
+  for (int i = 0; i < 15; ++i) origin->data(1, block);
+  run();
+  origin->frames.clear();
+  run();
+  EXPECT_FALSE(origin->find(NGHTTP2_WINDOW_UPDATE, 1));
+  EXPECT_LE(stream->readable().size(), Http2Options{}.stream_capacity);
+  read(*stream);
+  run();
+  EXPECT_TRUE(origin->find(NGHTTP2_WINDOW_UPDATE, 1));
+}
+
+}  // namespace
+}  // namespace sallyport

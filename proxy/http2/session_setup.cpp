@@ -1,0 +1,76 @@
+#include "proxy/http2/session_setup.hpp"
+
+#include "proxy/wire/http2_translate.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace sallyport {
+namespace {
+
+struct OptionDeleter {
+  void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
+};
+using Option = std::unique_ptr<nghttp2_option, OptionDeleter>;
+
+Option make_option(const Http2Options& options) {
+  nghttp2_option* made = nullptr;
+  if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
+  Option option(made);
+  nghttp2_option_set_no_auto_window_update(made, 1);
+  nghttp2_option_set_max_send_header_block_length(made, 4 * options.head_bytes);
+  nghttp2_option_set_no_closed_streams(made, 1);
+  nghttp2_option_set_max_deflate_dynamic_table_size(made, 4096);
+  return option;
+}
+
+// A connection's window is no limit of its own: what came is counted by its stream's.
+constexpr std::uint32_t streams_in_window = 16;
+
+void submit_settings(nghttp2_session* session, std::vector<nghttp2_settings_entry> entries,
+                     const Http2Options& options) {
+  constexpr std::size_t most = 0x7fffffff;
+  entries.push_back({NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window});
+  entries.push_back(
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(std::min(options.head_bytes, most))});
+  nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+  const std::size_t window = std::min(most, std::size_t{options.stream_window} * streams_in_window);
+  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
+                                        std::max<std::int32_t>(65535, static_cast<std::int32_t>(window)));
+}
+
+}  // namespace
+
+nghttp2_session* make_client_session(const nghttp2_session_callbacks& callbacks, const Http2Options& options,
+                                     void* user_data) {
+  const Option option = make_option(options);
+  nghttp2_session* session = nullptr;
+  if (nghttp2_session_client_new2(&session, &callbacks, user_data, option.get()) != 0) throw std::bad_alloc();
+  submit_settings(session, {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}}, options);
+  return session;
+}
+
+nghttp2_session* make_server_session(const nghttp2_session_callbacks& callbacks, const Http2Options& options,
+                                     void* user_data) {
+  const Option option = make_option(options);
+  nghttp2_session* session = nullptr;
+  if (nghttp2_session_server_new2(&session, &callbacks, user_data, option.get()) != 0) throw std::bad_alloc();
+  submit_settings(session, {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options.max_streams}}, options);
+  return session;
+}
+
+std::vector<nghttp2_nv> as_nghttp2(const wire::Fields& fields) {
+  std::vector<nghttp2_nv> pairs;
+  pairs.reserve(fields.size());
+  for (const wire::Field& field : fields) {
+    // nghttp2 copies, and only reads.
+    auto* name = reinterpret_cast<std::uint8_t*>(const_cast<char*>(field.name.data()));
+    auto* value = reinterpret_cast<std::uint8_t*>(const_cast<char*>(field.value.data()));
+    const auto flags =
+        static_cast<std::uint8_t>(wire::is_never_indexed(field) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+    pairs.push_back({name, value, field.name.size(), field.value.size(), flags});
+  }
+  return pairs;
+}
+
+}  // namespace sallyport
