@@ -118,6 +118,8 @@ Outcome<void> PolicyFile::write(const std::string& text) {
 Outcome<void> PolicyFile::replace(const std::string& text) {
   std::string beside = path_ + ".XXXXXX";
   OwnedFd file(::mkostemp(beside.data(), O_CLOEXEC));
+  // Nor can anybody else of this user put a file there then.
+  if (file.get() < 0 && !missing_) return overwrite(text);
   if (file.get() < 0) return trouble("its folder can't be written");
   struct stat before {};
   const bool known = !missing_ && ::fstat(file_.get(), &before) == 0;

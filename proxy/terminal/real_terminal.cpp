@@ -67,11 +67,14 @@ bool RealTerminal::is_ours() const {
   return group < 0 || group == ::getpgrp();
 }
 
-void RealTerminal::make_raw(Output output) {
+void RealTerminal::make_raw(Raw how) {
   if (raw_ || !is_ours() || ::tcgetattr(fd(), &before_) != 0) return;
   termios raw = before_;
   ::cfmakeraw(&raw);
-  if (output == Output::as_it_is) raw.c_oflag = before_.c_oflag;
+  if (how == Raw::shared) {
+    raw.c_oflag = before_.c_oflag;
+    raw.c_lflag |= before_.c_lflag & static_cast<tcflag_t>(ISIG);
+  }
   watch_for_the_end();
   raw_before = before_;
   raw_terminal = fd();

@@ -24,10 +24,10 @@ class RealTerminal {
   // Whether the shell has given it to our job. Where it is no terminal of ours to lose, it always is.
   bool is_ours() const;
 
-  // Every key comes at once, none means anything. Only while it is ours. What others of a pipeline write needs the
-  // terminal's own line ends.
-  enum class Output { raw, as_it_is };
-  void make_raw(Output output);
+  // Every key comes at once and unechoed. Only while it is ours. alone: no key means anything, and what is written is
+  // shown as it is. shared: with others of a pipeline, who need line ends, and the signals of keys.
+  enum class Raw { alone, shared };
+  void make_raw(Raw how);
   void give_back();
   bool is_raw() const { return raw_; }
 

@@ -107,7 +107,7 @@ void Terminal::Relay::turn(const Ready& ready) {
 // Whatever the foreground lets us have of the terminal.
 void Terminal::Relay::take() {
   if (gone_ || real_.is_raw() || !(has_keys_ || question_stands())) return;
-  real_.make_raw(use_ == Use::alone ? RealTerminal::Output::raw : RealTerminal::Output::as_it_is);
+  real_.make_raw(use_ == Use::alone ? RealTerminal::Raw::alone : RealTerminal::Raw::shared);
 }
 
 void Terminal::Relay::read_signals() {
