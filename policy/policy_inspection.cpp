@@ -1,4 +1,5 @@
 // Policy::needs_request: whether anything inside TLS could matter.
+#include "policy/inspects.hpp"
 #include "policy/policy_impl.hpp"
 
 namespace sallyport {
@@ -65,6 +66,12 @@ std::optional<std::string> Policy::needs_request(const Query& query) const {
   const Rule* rule = rule_of(mine);
   if (rule == nullptr) rule = rule_of(boundary);
   return rule != nullptr ? std::optional(rule->where) : std::nullopt;
+}
+
+bool may_inspect(const Policy& policy, std::string_view agent) {
+  bool found = false;
+  policy.impl().for_each_rule(agent, [&found](const Rule& rule) { found = found || needs(rule); });
+  return found || (policy.impl().boundary && may_inspect(*policy.impl().boundary, agent));
 }
 
 }  // namespace sallyport

@@ -1,4 +1,5 @@
 // What makes Sallyport look inside TLS, what it injects there, and which program asks.
+#include "policy/inspects.hpp"
 #include "policy/policy_test_support.hpp"
 
 #include <gmock/gmock.h>
@@ -124,6 +125,16 @@ TEST(Exe, LeavesTheNameResolvable) {
   const auto name = HostName::parse("a.test");
   EXPECT_EQ(policy->reachable("default", *name, test::some_day()).action, Action::allow);
   EXPECT_EQ(policy->decide_dns("default", *name, "TXT", test::some_day()).action, Action::deny);
+}
+
+TEST(PolicyInspection, SaysWhetherAnyRuleOfAnAgentMayWantIt) {
+  const auto policy = test::policy_of(R"(rules:
+  - allow: [a.test, b.test]
+agents:
+  writer: { rules: [{ allow: c.test, methods: [POST] }] }
+)");
+  EXPECT_FALSE(may_inspect(*policy, "run"));
+  EXPECT_TRUE(may_inspect(*policy, "writer"));
 }
 
 }  // namespace

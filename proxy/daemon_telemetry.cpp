@@ -58,6 +58,24 @@ std::unique_ptr<AuditLog> open_log(const Config& config, EventCounters& counted,
   return std::move(*log);
 }
 
+void record_floods(Admission& admission, const Policy& policy, AuditLog& audit) {
+  for (const auto& flood : admission.take_floods()) {
+    ConnectionEvent event;
+    event.origin.time = WallClock::now();
+    event.origin.correlation = new_correlation();
+    event.origin.agent = flood.agent;
+    event.origin.policy_uid = policy.uid();
+    Verdict verdict;
+    verdict.decided_by = DecidedBy::limit;
+    verdict.reason = sentence(Admission::Fault::rate);
+    event.status_detail = verdict.reason;
+    event.origin.verdict = std::move(verdict);
+    event.activity = ConnectionEvent::Activity::refuse;
+    event.count = flood.count;
+    static_cast<void>(audit.append(std::move(event)));
+  }
+}
+
 std::vector<Metric> metrics_of(const EventCounters& counted, const OtlpExporter* otlp) {
   auto measures = counted.measures();
   if (otlp) {

@@ -1,6 +1,8 @@
 // What the daemon records with: the audit log, what is counted of it, and the copy that a collector gets.
 #pragma once
 #include "console/backend.hpp"
+#include "policy/policy.hpp"
+#include "proxy/admission.hpp"
 #include "proxy/config.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/counters.hpp"
@@ -17,6 +19,9 @@ std::unique_ptr<OtlpExporter> open_exporter(const Config& config, const EventCou
 // Everything that is recorded is counted, and handed to `otlp` (null: to nobody); both outlive the log. Throws
 // std::runtime_error where the log can't be used.
 std::unique_ptr<AuditLog> open_log(const Config& config, EventCounters& counted, OtlpExporter* otlp);
+
+// What was refused past its agent's rate since the last time, as one record for each agent.
+void record_floods(Admission& admission, const Policy& policy, AuditLog& audit);
 
 // For Prometheus.
 std::vector<Metric> metrics_of(const EventCounters& counted, const OtlpExporter* otlp);

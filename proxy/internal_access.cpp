@@ -72,7 +72,9 @@ class AskAhead {
         origin_(origin),
         request_(std::move(request)),
         policy_(shared.policy.current()),
-        attempt_{origin.agent, request_.to, Spoken::pending, request_.method, request_.path, false} {}
+        attempt_{origin.agent, request_.to, Spoken::pending, request_.method, request_.path, false} {
+    attempt_.sandboxed = origin.door == Door::attached;
+  }
 
   InternalAnswer run() {
     // As a tunnel is asked about: first for itself, then for what is spoken in it.
@@ -138,6 +140,7 @@ Verdict verdict_now(Shared& shared, const Approval& approval) {
   const auto policy = shared.policy.current();
   const std::string& protocol = approval.first.protocol;
   Attempt attempt{approval.question.agent, approval.question.to, Spoken::pending, {}, {}, false};
+  attempt.sandboxed = approval.first.door == Door::attached;
   if (protocol == "http" && !approval.question.method.empty()) {
     attempt.method = approval.question.method;
     attempt.path = approval.first.request_path;

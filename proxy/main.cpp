@@ -5,6 +5,7 @@
 #include "proxy/ca_command.hpp"
 #include "proxy/gateway_command.hpp"
 #include "proxy/policy_command.hpp"
+#include "proxy/run_command.hpp"
 #include "proxy/serve_command.hpp"
 #include "proxy/status_command.hpp"
 #include "telemetry/safe_text.hpp"
@@ -85,6 +86,7 @@ int main(int argc, char** argv) {
   application.require_subcommand(1);
   int exit_status = 0;
   sallyport::add_serve_command(application, exit_status);
+  sallyport::add_run_command(application, exit_status);
   sallyport::add_approvals_command(application, exit_status);
   sallyport::add_status_command(application, exit_status);
   sallyport::add_admin_command(application, exit_status);

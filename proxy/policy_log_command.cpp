@@ -1,9 +1,9 @@
 #include "proxy/policy_log_command.hpp"
 
-#include "policy/learn.hpp"
 #include "policy/replay.hpp"
 #include "proxy/approvals_command_words.hpp"
 #include "proxy/audit_source.hpp"
+#include "proxy/learn_log.hpp"
 #include "proxy/output_file.hpp"
 #include "telemetry/log_reader.hpp"
 #include "telemetry/recorded_attempts.hpp"
@@ -107,21 +107,6 @@ int replay(const Options& options) {
   if (!read) return usage(read.error());
   options.json ? print_json(replay) : print(replay);
   return replay.counts().now_refused == 0 ? 0 : 1;
-}
-
-// A person who denies an approval refuses what it asked about.
-void learn_from(Learner& learner, const LogRecord& record) {
-  if (const auto attempt = attempt_of(record)) learner.add(*attempt);
-  const auto name = HostName::parse(record.host);
-  if (name && record.kind == RecordKind::fail && record.detail.starts_with("looking up ")) {
-    learner.look_up_failed(record.agent, *name, record.port);
-  }
-  if (record.kind != RecordKind::api || record.operation != "approvals.deny" || record.port == 0) return;
-  if (const auto address = Address::parse(record.host)) {
-    learner.refuse(record.agent, *address, record.port);
-  } else if (name) {
-    learner.refuse(record.agent, *name, record.port);
-  }
 }
 
 int learn(const Options& options) {

@@ -64,10 +64,8 @@ class Files {
       pin(file);
       make_read_only(file, Within::this_mount);
     }
-    for (const auto& folder : plan_.hidden) {
-      mount_empty(folder, "0755");
-      make_read_only(folder, Within::this_mount);
-    }
+    for (const auto& path : plan_.hidden) hide(path);
+    make_own_files();
     pin("/proc/sys");
     make_read_only("/proc/sys", Within::all_below);
     if (is_folder("/sys")) {
@@ -158,6 +156,19 @@ class Files {
     bind_mount(by_way_of, onto);
     make_read_only(onto, Within::this_mount);
     ::unlink(by_way_of.c_str());
+  }
+
+  static void hide(const std::string& path) {
+    is_folder(path) ? mount_empty(path, "0755") : bind_mount("/dev/null", path);
+    make_read_only(path, Within::this_mount);
+  }
+
+  void make_own_files() const {
+    if (plan_.files.empty()) return;
+    make_place(own_files, true);
+    mount_empty(own_files, "0755");
+    for (const auto& [name, text] : plan_.files) write_new_file(std::string(own_files) + "/" + name, text);
+    make_read_only(own_files, Within::this_mount);
   }
 
   void cover(const std::string& socket) {

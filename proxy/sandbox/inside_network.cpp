@@ -91,6 +91,11 @@ Outcome<OwnedFd> bound_socket(int family, int type, const char* address, std::ui
   if (family == AF_INET6 && ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) {
     return system_complaint("IPV6_V6ONLY");
   }
+  // Answers leave from the address that was asked; that it is here by a route alone is enough for IPv4 only.
+  if (family == AF_INET6 && type == SOCK_DGRAM &&
+      ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on) != 0) {
+    return system_complaint("IPV6_FREEBIND");
+  }
   sockaddr_storage at{};
   socklen_t size = sizeof(sockaddr_in);
   if (family == AF_INET) {

@@ -103,7 +103,7 @@ class Web(http.server.BaseHTTPRequestHandler):
         root = pathlib.Path(self.server.internet.files).resolve()
         path = (root / self.path.split("?")[0].removeprefix("/files/")).resolve()
         if path.is_relative_to(root) and path.is_file():
-            return self.answer(path.read_bytes(), "application/octet-stream")
+            return self.answer(path.read_bytes(), "text/html" if path.suffix == ".html" else "application/octet-stream")
         return self.answer(b"not here\n", "text/plain", 404)
 
     def git(self, body):
