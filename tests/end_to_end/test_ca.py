@@ -51,8 +51,8 @@ def test_the_exported_certificate_is_trusted_for_what_it_signs(ca, tmp_path):
     assert exported.stat().st_mode & 0o777 == 0o644
     assert "is there already" in ca("export", "-o", exported, status=1).stderr
     request, leaf, key, extensions = (tmp_path / name for name in ("leaf.csr", "leaf.pem", "leaf.key", "leaf.ext"))
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=leaf", "-keyout", key,
-            "-out", request)
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=leaf", "-keyout",
+            key, "-out", request)
     extensions.write_text("subjectAltName=IP:127.0.0.1")
     openssl("x509", "-req", "-in", request, "-CA", ca.data / "ca.pem", "-CAkey", ca.data / "ca.key", "-CAcreateserial",
             "-days", "1", "-extfile", extensions, "-out", leaf)

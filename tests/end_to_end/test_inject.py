@@ -1,0 +1,157 @@
+"""Secrets that agents never see: they are put into the requests of their rules' destinations, and nowhere else."""
+import base64
+import json
+import os
+
+import pytest
+
+from laboratory.clients import Agent
+from laboratory.daemon import wait_until
+from laboratory.scripted import ScriptedTls, answers
+
+KEY, TOKEN, MADE = "environment/key+1", "token-from-a-file", "made-by-a-command"
+
+
+@pytest.fixture(scope="module")
+def token_file(world):
+    folder = world.folder / "secrets"
+    folder.mkdir(mode=0o755)
+    file = folder / "token"
+    file.write_text(TOKEN + "\n")
+    file.chmod(0o644)
+    return file
+
+
+@pytest.fixture(scope="module")
+def daemon(start, world, token_file):
+    policy = f"""\
+version: 1
+default: deny
+secrets:
+  key: {{ env: SALLYPORT_TEST_KEY }}
+  token: {{ file: {token_file} }}
+  made: {{ command: [/bin/echo, {MADE}] }}
+  missing: {{ env: SALLYPORT_TEST_MISSING }}
+rules:
+  - {{ allow: allowed.test, paths: [/none/**] }}
+  - {{ allow: allowed.test, paths: [/header], inject: {{ header: Authorization, value: "Bearer ${{secret:token}}" }} }}
+  - {{ allow: allowed.test, paths: [/basic], inject: {{ basic: {{ user: me, password: "${{secret:made}}" }} }} }}
+  - {{ allow: allowed.test, paths: [/query, /redirect], inject: {{ query: key, value: "${{secret:key}}" }} }}
+  - {{ allow: allowed.test, paths: [/placeholder], inject: {{ placeholder: token }} }}
+  - {{ allow: allowed.test, paths: [/missing], inject: {{ placeholder: missing }} }}
+  - {{ allow: allowed.test, ports: [80], paths: [/header] }}
+  - {{ allow: allowed.test, ports: [8447], inject: {{ header: X-Key, value: "${{secret:key}}" }} }}
+  - {{ allow: other.test, inject: {{ placeholder: key }} }}
+"""
+    os.environ["SALLYPORT_TEST_KEY"] = KEY
+    try:
+        return start(gateway=True, policy=policy, inspect={"roots": [str(world.internet.certificates.ca)]})
+    finally:
+        del os.environ["SALLYPORT_TEST_KEY"]
+
+
+@pytest.fixture
+def agent(world, daemon):
+    world.internet.forget()
+    made = Agent(world, "explicit")
+    made.ca = world.folder / "trusted.pem"
+    own = made.curl("http://sallyport.internal/ca.pem").stdout
+    made.ca.write_text(own + world.internet.certificates.ca.read_text())
+    return made
+
+
+def seen(agent, *words):
+    """What arrived at the origin; names of headers in lower case, as HTTP/2 writes them."""
+    got = agent.curl(*words)
+    assert got.returncode == 0 and got.stdout.startswith("{"), got
+    there = json.loads(got.stdout)
+    names = [name.lower() for name in there["headers"]]
+    assert len(set(names)) == len(names), there
+    there["headers"] = dict(zip(names, there["headers"].values()))
+    return there
+
+
+def test_a_header_takes_the_place_of_the_agents_own(agent):
+    there = seen(agent, "-H", "authorization: mine", "https://allowed.test/header")
+    assert there["headers"]["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_basic_credentials_come_from_a_command(agent):
+    there = seen(agent, "-u", "agent:own", "https://allowed.test/basic")
+    assert base64.b64decode(there["headers"]["authorization"].split()[1]).decode() == f"me:{MADE}"
+
+
+def test_a_query_parameter_is_encoded_and_there_once(agent):
+    there = seen(agent, "https://allowed.test/query?a=1&%6bey=mine&b=2")
+    assert there["path"] == "/query?a=1&key=environment%2Fkey%2B1&b=2"
+
+
+@pytest.mark.parametrize("words", [["-H", "X-Api-Key: sallyport-secret:token"],
+                                   ["-H", "Cookie: a=1; t=sallyport-secret:token"],
+                                   ["-u", "x-access-token:sallyport-secret:token"]])
+def test_a_placeholder_is_replaced_wherever_it_stands_in_a_header(agent, words):
+    headers = seen(agent, *words, "https://allowed.test/placeholder")["headers"]
+    plain = " ".join(headers.values())
+    if "authorization" in headers:
+        plain += base64.b64decode(headers["authorization"].split()[1]).decode()
+    assert TOKEN in plain and "sallyport-secret" not in plain
+
+
+@pytest.mark.parametrize("url", ["https://allowed.test/none/x", "https://other.test/", "http://allowed.test/header",
+                                 "https://allowed.test/basic"])
+def test_a_placeholder_stays_as_it_is_elsewhere(agent, url):
+    there = seen(agent, "-H", "X-Api-Key: sallyport-secret:token", url)
+    assert there["headers"]["x-api-key"] == "sallyport-secret:token"
+
+
+def test_what_an_answers_head_reflects_is_masked(agent, world, daemon):
+    got = agent.curl("-i", "--suppress-connect-headers", "https://allowed.test/redirect?https://allowed.test/?x=1")
+    assert KEY not in got.stdout and "environment%2Fkey" not in got.stdout
+    assert "key=sallyport-secret:key" in got.stdout, got
+    origin = ScriptedTls(world, world.internet.certificates.odd("good", "DNS:allowed.test"))
+    try:
+        encoded = base64.b64encode(b"u:" + KEY.encode())
+        origin.script = answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Was: " + KEY.encode() + b"\r\nX-Basic: " +
+                                encoded + b"\r\n\r\nok")
+        got = agent.curl("-i", "--http1.1", "--suppress-connect-headers", "https://allowed.test:8447/")
+        assert "X-Was: sallyport-secret:key" in got.stdout, got
+        assert encoded.decode()[4:] not in got.stdout
+    finally:
+        origin.close()
+    assert KEY.encode() in origin.heard[0][0]
+
+
+def test_without_a_value_the_request_is_refused_and_only_the_name_is_said(agent, world):
+    got = agent.curl("-i", "--suppress-connect-headers", "https://allowed.test/missing")
+    assert " 503" in got.stdout.splitlines()[0], got
+    assert '\\"missing\\"' in got.stdout
+    assert not world.internet.requests
+
+
+def test_trace_is_refused(agent, world):
+    got = agent.curl("-i", "-X", "TRACE", "--suppress-connect-headers", "https://allowed.test/header")
+    assert " 403" in got.stdout.splitlines()[0], got
+    assert TOKEN not in got.stdout and not world.internet.requests
+
+
+def test_a_file_is_read_again_when_it_changes(agent, daemon, token_file):
+    def write(text):
+        fresh = token_file.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.chmod(0o644)
+        fresh.rename(token_file)
+
+    def now():
+        return seen(agent, "https://allowed.test/header")["headers"]["authorization"]
+    write("another-token\n")
+    try:
+        wait_until(lambda: now() == "Bearer another-token", "the new token")
+    finally:
+        write(TOKEN + "\n")
+        wait_until(lambda: now() == f"Bearer {TOKEN}", "the old token")
+
+
+def test_no_secret_is_ever_written_down(agent, daemon):
+    written = daemon.said().encode() + b"".join(daemon.lines())
+    for secret in (KEY, TOKEN, MADE, "another-token", "environment%2Fkey"):
+        assert secret.encode() not in written
