@@ -81,8 +81,8 @@ bool Approvals::State::log_revocation(const Grant& grant, const std::string& cor
   event.approval = grant.approval;
   describe(event, grant, grant.ended_by);
   event.success = success;
-  event.status_detail = success ? used_text(grant)
-                                : "The revocation could not be written to disk; the grant is in force.";
+  event.status_detail =
+      success ? used_text(grant) : "The revocation could not be written to disk; the grant is in force.";
   return audit.append(std::move(event));
 }
 

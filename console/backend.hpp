@@ -67,7 +67,8 @@ struct Backend {
   ApprovalLimits limits;
   std::function<std::shared_ptr<const Policy>()> policy = {};
   std::string policy_path = {};
-  std::function<std::vector<Complaint>()> policy_faults = {};  // why what the files say now is not in force; empty: it is
+  // Why what the files say now is not in force; empty: it is.
+  std::function<std::vector<Complaint>()> policy_faults = {};
   // The new policy's uid, or why the old one stays.
   std::function<Outcome<std::string, std::vector<Complaint>>(const Caller& by)> reload = {};
   std::function<std::vector<LiveConnection>(std::size_t limit)> connections = {};

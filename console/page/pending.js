@@ -300,10 +300,10 @@ export async function toggle(id) {
   item.row.classList.add('open');
   item.parts.toggle.setAttribute('aria-expanded', 'true');
   item.parts.body.hidden = false;
-  const fill = (full) => item.parts.body.replaceChildren(...details(full, mayDecide(), (approve) => decide(id, approve)));
-  fill(item.approval);
+  const {nodes, tell: tellMore} = details(item.approval, mayDecide(), (approve) => decide(id, approve));
+  item.parts.body.replaceChildren(...nodes);
   const full = await ask('v1/approvals/' + id).catch(() => null);
-  if (full && open === id && !item.over) fill({...full, waiting: item.approval.waiting});
+  if (full && open === id && !item.over) tellMore({...full, waiting: item.approval.waiting});
 }
 
 function close(id) {

@@ -32,7 +32,7 @@ export function choiceOf(id, approve) {
 
 // What approving would mean, in words.
 function sentenceOf(approval, chosen) {
-  const who = chosen.scope === 'everyone' ? 'every agent' : visible(approval.agent);
+  const who = chosen.scope === 'everyone' ? 'every agent' : 'the agent ' + visible(approval.agent);
   const what = (chosen.match === 'subdomains' ? visible(approval.host) + ' and all names below it' : visible(approval.host)) + ', port ' + approval.port;
   const request = approval.method ? `send ${visible(approval.method)} ${visible(approval.path ?? '')} to ` : 'reach ';
   if (chosen.scope === 'once') return `Approving lets ${approval.waiting > 1 ? `the ${approval.waiting} connections that wait` : 'this one connection'} ${request}${what}, and nothing later.`;
@@ -114,5 +114,9 @@ function form(approval, decide) {
 }
 
 export function details(approval, mayDecide, decide) {
-  return [facts(approval), agentSays(approval), similar(approval), mayDecide && form(approval, decide)].filter(Boolean);
+  const known = el('div', {class: 'known'});
+  // What the server knows besides comes a moment later; the form stays, as somebody may be typing in it.
+  const tell = (more) => known.replaceChildren(...[facts(more), agentSays(more), similar(more)].filter(Boolean));
+  tell(approval);
+  return {nodes: [known, mayDecide && form(approval, decide)].filter(Boolean), tell};
 }
