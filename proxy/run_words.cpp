@@ -148,7 +148,7 @@ SandboxPlan run_plan(const RunWords& words, const RunUser& user, const Config& c
     throw std::runtime_error(in_quotes(plan.directory) + " can't be entered by the command's user: " +
                              std::strerror(errno) + "; start it from another folder");
   std::error_code error;
-  std::vector<std::string> hidden{user.state, "/var/lib/sallyport"};
+  std::vector<std::string> hidden{user.state, "/var/lib/sallyport", "/var/lib/sallyport-run/sallyport"};
   std::vector<std::string> kept = policy.files();
   if (!config.file.empty()) {
     // What a daemon with the same file keeps.
@@ -159,7 +159,9 @@ SandboxPlan run_plan(const RunWords& words, const RunUser& user, const Config& c
     kept.push_back(config.file);
   }
   for (const std::string& folder : hidden) {
-    if (fs::is_directory(folder, error)) plan.hidden.push_back(fs::canonical(folder).string());
+    if (!fs::is_directory(folder, error)) continue;
+    const std::string path = fs::canonical(folder).string();
+    if (std::find(plan.hidden.begin(), plan.hidden.end(), path) == plan.hidden.end()) plan.hidden.push_back(path);
   }
   // Also while it is not there: or the next run would find a policy that this command wrote.
   fs::create_directories(fs::path(user.policy).parent_path(), error);

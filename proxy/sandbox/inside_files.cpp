@@ -44,6 +44,20 @@ std::string name_service() {
   return text + "hosts: files dns\n";
 }
 
+bool add_paths(const std::string& table, std::set<std::string>& paths) {
+  std::ifstream file(table);
+  std::string line;
+  if (!std::getline(file, line)) return false;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string number, references, protocol, flags, type, state, inode, path;
+    words >> number >> references >> protocol >> flags >> type >> state >> inode >> std::ws;
+    std::getline(words, path);
+    if (path.starts_with('/')) paths.insert(path);
+  }
+  return true;
+}
+
 class Files {
  public:
   explicit Files(const SandboxPlan& plan) : plan_(plan) {}
@@ -194,18 +208,17 @@ class Files {
 }  // namespace
 
 Outcome<std::vector<std::string>> listening_paths() {
-  std::vector<std::string> found;
-  std::ifstream table("/proc/net/unix");
-  std::string line;
-  if (!std::getline(table, line)) return Complaint{"/proc/net/unix can't be read, so sockets can't be covered"};
-  while (std::getline(table, line)) {
-    std::istringstream words(line);
-    std::string number, references, protocol, flags, type, state, inode, path;
-    words >> number >> references >> protocol >> flags >> type >> state >> inode >> std::ws;
-    std::getline(words, path);
-    if (path.starts_with('/')) found.push_back(path);
+  std::set<std::string> found;
+  if (!add_paths("/proc/self/net/unix", found)) return Complaint{"/proc/net/unix can't be read"};
+  std::set<ino_t> seen;  // one number for each network namespace
+  std::error_code error;
+  for (const auto& process : fs::directory_iterator("/proc", error)) {
+    if (process.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string table = process.path().string() + "/net/unix";
+    struct stat identity {};
+    if (::stat(table.c_str(), &identity) == 0 && seen.insert(identity.st_ino).second) add_paths(table, found);
   }
-  return found;
+  return std::vector<std::string>(found.begin(), found.end());
 }
 
 Outcome<void> make_files(const SandboxPlan& plan, const std::vector<std::string>& sockets) {

@@ -16,7 +16,8 @@ namespace sallyport {
 // `sockets`: see listening_paths().
 Outcome<void> make_files(const SandboxPlan& plan, const std::vector<std::string>& sockets);
 
-// The unix sockets with a place in the file system, as this network namespace has them.
+// The unix sockets with a place in the file system, as this network namespace has them and those of the processes that
+// are seen from here: containers leave theirs in folders they share with the host.
 Outcome<std::vector<std::string>> listening_paths();
 
 }  // namespace sallyport
