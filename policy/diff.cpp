@@ -92,17 +92,49 @@ class AgentDiff {
   }
 
  private:
-  Verdict ask(const Policy& policy, const Destination& to, const Shape& shape) const {
+  using Actions = std::pair<Action, Action>;
+
+  Query query_of(const Destination& to, const Shape& shape) const {
     Query query{agent_, to, shape.spoken, std::nullopt, shape.ech, now_};
     if (!shape.method.empty()) query.request = SeenRequest{shape.method, shape.path};
-    return policy.decide(query);
+    query.program.file = shape.program;
+    query.program_known = shape.program_known;
+    return query;
+  }
+  Verdict ask(const Policy& policy, const Destination& to, const Shape& shape) const {
+    return policy.decide(query_of(to, shape));
+  }
+  Actions actions(const Destination& to, const Shape& shape) const {
+    return {ask(before_, to, shape).action, ask(after_, to, shape).action};
+  }
+  // The same request inside TLS, which a policy sees only where it needs it.
+  Actions actions_inside_tls(const Destination& to, const Shape& shape) const {
+    const auto inside = [&](const Policy& policy) {
+      Query query = query_of(to, shape);
+      query.spoken = Spoken::tls;
+      if (!policy.needs_request(query)) query.request.reset();
+      return policy.decide(query).action;
+    };
+    return {inside(before_), inside(after_)};
+  }
+  bool is_inspected(const Destination& to, const Shape& shape) const {
+    const Query query = query_of(to, shape);
+    return before_.needs_request(query) || after_.needs_request(query);
   }
 
   void compare(const Witness& witness, PortRange ports, const std::vector<Shape>& shapes) {
     const Destination to{witness.host, ports.first};
-    std::map<std::pair<Action, Action>, std::vector<std::string>> found;
+    std::map<Actions, std::vector<std::string>> found;
     for (const Shape& shape : shapes) {
-      found[{ask(before_, to, shape).action, ask(after_, to, shape).action}].push_back(shape.text);
+      const bool is_request = !shape.method.empty();
+      const bool inspected = (is_request || shape.spoken == Spoken::tls) && is_inspected(to, shape);
+      // There is no TLS here of which nobody sees the requests.
+      if (inspected && !is_request) continue;
+      const Actions plain = actions(to, shape);
+      found[plain].push_back(shape.text);
+      if (!inspected) continue;
+      const Actions inside = actions_inside_tls(to, shape);
+      if (inside != plain) found[inside].push_back(shape.text + " over https");
     }
     for (const auto& [actions, texts] : found) {
       if (actions.first == actions.second) continue;
@@ -169,6 +201,37 @@ std::size_t listed_names(const Policy& policy, const std::string& agent) {
   return count;
 }
 
+// What is injected, where and from which secret; never a value.
+std::set<std::string> injections_of(const Policy& policy, const std::string& agent) {
+  std::set<std::string> all;
+  policy.impl().for_each_rule(agent, [&all](const Rule& rule) {
+    for (const auto& injection : rule.inject) {
+      all.insert(injection->text() + " for " + rule.targets.text());
+    }
+  });
+  return all;
+}
+
+void note_injections(const Policy& before, const Policy& after, const std::string& agent, PolicyDiff& diff) {
+  const std::set<std::string> old = injections_of(before, agent), fresh = injections_of(after, agent);
+  const auto note = [&](const std::set<std::string>& some, const std::set<std::string>& others, const char* what) {
+    for (const std::string& one : some) {
+      if (others.count(one) == 0) diff.notes.push_back("agent " + agent + what + one);
+    }
+  };
+  note(fresh, old, " is newly given ");
+  note(old, fresh, " is no longer given ");
+}
+
+void note_secrets(const Policy& before, const Policy& after, PolicyDiff& diff) {
+  for (const SecretSource& fresh : after.secrets()) {
+    for (const SecretSource& old : before.secrets()) {
+      const bool same = old.kind == fresh.kind && old.place == fresh.place && old.command == fresh.command;
+      if (old.name == fresh.name && !same) diff.notes.push_back("the secret " + fresh.name + " comes from elsewhere");
+    }
+  }
+}
+
 void note_lists(const Policy& before, const Policy& after, const std::string& agent, PolicyDiff& diff) {
   const std::size_t old = listed_names(before, agent), fresh = listed_names(after, agent);
   if (old == 0 && fresh == 0) return;
@@ -187,12 +250,14 @@ bool in_order(const PolicyChange& a, const PolicyChange& b) {
 
 PolicyDiff diff_policies(const Policy& before, const Policy& after, WallClock::time_point now) {
   PolicyDiff diff;
+  note_secrets(before, after, diff);
   const std::set<std::string> agents = agents_of(before, after);
   // Who has the same row with the same ports.
   std::map<std::pair<Row, std::string>, std::set<std::string>> rows;
   for (const std::string& agent : agents) {
     compare_identity(before, after, agent, diff);
     note_lists(before, after, agent, diff);
+    note_injections(before, after, agent, diff);
     for (const auto& [row, ports] : AgentDiff(before, after, agent, now).rows()) {
       rows[{row, text_of(ports)}].insert(agent);
     }

@@ -7,7 +7,7 @@ namespace {
 
 // Labels that no sensible policy names.
 constexpr std::string_view witness_label = "sallyport-witness";
-constexpr std::size_t most_methods = 24, most_paths = 100;
+constexpr std::size_t most_methods = 24, most_paths = 100, most_programs = 16;
 
 void collect(const Policy::Impl& policy, const std::string& agent, std::vector<const Rule*>& rules) {
   policy.for_each_rule(agent, [&rules](const Rule& rule) { rules.push_back(&rule); });
@@ -144,11 +144,47 @@ std::vector<std::uint16_t> port_runs(const std::vector<const Rule*>& rules) {
   return {starts.begin(), starts.end()};
 }
 
-std::vector<Shape> shapes_of(const std::vector<const Rule*>& rules) {
+namespace {
+
+bool looks_at_what_is_spoken(const Rule& rule) {
+  return rule.looks_at_requests() || rule.protocol == Protocol::tls || rule.protocol == Protocol::http ||
+         rule.protocol == Protocol::ssh;
+}
+
+// Each of these by each program that a rule names, by another, and by one that nobody knows.
+std::vector<Shape> by_programs(const std::vector<Shape>& shapes, const std::vector<const Rule*>& rules) {
+  std::vector<std::string> paths;
+  std::vector<Shape> programs;
+  for (const Rule* rule : rules) {
+    for (const ExeFile& file : rule->exe) {
+      if (!file.identity || std::find(paths.begin(), paths.end(), file.path) != paths.end()) continue;
+      keep(paths, file.path, most_programs);
+      if (programs.size() == paths.size()) continue;
+      programs.push_back(
+          Shape{.text = "by " + file.path, .program_known = ProgramKnown::known, .program = *file.identity});
+    }
+  }
+  const bool any = std::any_of(rules.begin(), rules.end(), [](const Rule* rule) { return !rule->exe.empty(); });
+  if (!any) return shapes;
+  programs.push_back(Shape{.text = "by another program", .program_known = ProgramKnown::known});
+  programs.push_back(Shape{.text = "by an unknown program"});
+  std::vector<Shape> all;
+  for (const Shape& shape : shapes) {
+    for (const Shape& program : programs) {
+      Shape& one = all.emplace_back(shape);
+      one.text += (one.text.empty() ? "" : " ") + program.text;
+      one.program_known = program.program_known;
+      one.program = program.program;
+    }
+  }
+  return all;
+}
+
+std::vector<Shape> spoken_shapes(const std::vector<const Rule*>& rules) {
   std::vector<std::string> methods, paths;
   bool restricted = false, ech = false, requests = false;
   for (const Rule* rule : rules) {
-    restricted = restricted || rule->is_restricted();
+    restricted = restricted || looks_at_what_is_spoken(*rule);
     requests = requests || rule->looks_at_requests() || rule->protocol == Protocol::http;
     ech = ech || rule->deny_ech;
     for (const std::string& method : rule->methods) keep(methods, method, most_methods);
@@ -169,6 +205,12 @@ std::vector<Shape> shapes_of(const std::vector<const Rule*>& rules) {
     }
   }
   return shapes;
+}
+
+}  // namespace
+
+std::vector<Shape> shapes_of(const std::vector<const Rule*>& rules) {
+  return by_programs(spoken_shapes(rules), rules);
 }
 
 }  // namespace sallyport

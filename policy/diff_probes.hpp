@@ -21,6 +21,8 @@ struct Shape {
   Spoken spoken = Spoken::pending;
   std::string method = {}, path = {};
   bool ech = false;
+  ProgramKnown program_known = ProgramKnown::unknown;
+  FileIdentity program = {};
 };
 
 // Both policies, and their boundaries, as one set of rules for an agent.

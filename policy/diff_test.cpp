@@ -1,5 +1,6 @@
 #include "policy/diff.hpp"
 
+#include "policy/identify_by_name.hpp"
 #include "policy/policy_test_support.hpp"
 
 #include <algorithm>
@@ -109,6 +110,42 @@ TEST(PolicyDiff, WhoMayBeAnAgentIsADifference) {
   ASSERT_EQ(found.notes.size(), 1U);
   EXPECT_EQ(found.notes.front(), "agent bot was at 10.0.0.1, is at 10.0.0.2");
   EXPECT_FALSE(found.none());
+}
+
+TEST(PolicyDiff, SeesRequestsInsideTlsWhereARuleNeedsThem) {
+  const PolicyDiff found = diff("default: deny\nrules: [{ allow: a.example }]\n",
+                                "default: deny\nrules: [{ allow: a.example, methods: [GET] }]\n");
+  for (const PolicyChange& change : found.changes) {
+    EXPECT_EQ(change.how.find("tls"), std::string::npos) << text_of(found);
+    EXPECT_FALSE(change.widens);
+  }
+  EXPECT_FALSE(found.changes.empty());
+}
+
+std::string diff_of_programs(const std::string& before, const std::string& after) {
+  const auto load = [](const std::string& rules) {
+    return *Policy::parse("version: 1\ndefault: deny\n" + rules, "policy.yaml", ".", identify_by_name);
+  };
+  return text_of(diff_policies(*load(before), *load(after), some_day()));
+}
+
+TEST(PolicyDiff, TellsWhichProgramsWereLetIn) {
+  EXPECT_EQ(diff_of_programs("rules: [{ allow: a.example, exe: [/bin/git] }]\n",
+                             "rules: [{ allow: a.example, exe: [/bin/git, /bin/curl] }]\n"),
+            "* a.example [80, 443] by /bin/curl 20\n");
+  EXPECT_EQ(diff_of_programs("rules: [{ allow: a.example, exe: /bin/git }]\n", "rules: [{ allow: a.example }]\n"),
+            "* a.example [80, 443] by another program, by an unknown program 20\n");
+}
+
+TEST(PolicyDiff, NotesWhatIsInjected) {
+  const PolicyDiff found =
+      diff("secrets: { s: { env: A } }\nrules: [{ allow: a.example, inject: { placeholder: s } }]\n",
+           "secrets: { s: { env: B } }\nrules: [{ allow: a.example, inject: { query: k, value: "
+           "'${secret:s}' } }]\n");
+  EXPECT_EQ(text_of(found),
+            "the secret s comes from elsewhere\n"
+            "agent default is newly given secret s as query parameter k for a.example\n"
+            "agent default is no longer given secret s in place of its placeholder for a.example\n");
 }
 
 }  // namespace

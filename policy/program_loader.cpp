@@ -23,9 +23,9 @@ std::vector<ExeFile> load_programs(const YamlNode& node, Action action, LoadCont
     }
     const std::string plain = std::filesystem::path(*path).lexically_normal().string();
     context.watch(plain);
-    ExeFile& program = programs.emplace_back(ExeFile{plain, context.identify(plain)});
-    if (program.identity) continue;
-    context.warn(*item, "there is no file " + plain + " now, so this " +
+    programs.push_back(ExeFile{plain, context.identify(plain)});
+    if (programs.back().identity) continue;
+    context.note(*item, "there is no file " + plain + " here, so this " +
                             (action == Action::allow ? "allows nothing" : "matches only programs that are not known"));
   }
   if (node.kind == YamlNode::Kind::list && node.items.empty()) {

@@ -1,5 +1,7 @@
 #include "policy/replay.hpp"
 
+#include "policy/identify_by_name.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -25,6 +27,14 @@ Verdict Replay::ask(const RecordedAttempt& attempt, Spoken spoken) const {
   const Destination to{attempt.host, attempt.port};
   Query query{attempt.agent, to, spoken, std::nullopt, attempt.ech, now_};
   if (attempt.kind == Kind::request) query.request = SeenRequest{attempt.method, attempt.path};
+  if (const auto file = attempt.program.empty() ? std::nullopt : identify_by_name(attempt.program)) {
+    query.program = Program{*file, attempt.program};
+    query.program_known = ProgramKnown::known;
+  }
+  // Now its requests would be seen, and each be decided by itself: what they were the log tells, if at all, in records
+  // of their own.
+  const bool is_tunnel = attempt.kind == Kind::connection && spoken == Spoken::tls;
+  if (is_tunnel && policy_->needs_request(query)) query.spoken = Spoken::pending;
   return policy_->decide(query);
 }
 

@@ -12,7 +12,8 @@ namespace sallyport {
 
 class Replay {
  public:
-  // Attempts are put to the policy as if they were made at `now`.
+  // Attempts are put to the policy as if they were made at `now`. Programs are compared by their names, so the policy
+  // is one that was loaded with identify_by_name.
   Replay(std::shared_ptr<const Policy> policy, WallClock::time_point now) : policy_(std::move(policy)), now_(now) {}
 
   // What the guard or a limit decided, no policy would have: such attempts are counted and left out.

@@ -1,5 +1,6 @@
 #include "policy/replay.hpp"
 
+#include "policy/identify_by_name.hpp"
 #include "policy/policy_test_support.hpp"
 
 namespace sallyport::test {
@@ -99,6 +100,34 @@ TEST(Replay, ALookupIsAskedAsTheNameItIs) {
   again.add(lookup);
   EXPECT_EQ(again.differences().count({"bot", "name a.example", Action::allow, Action::deny}), 1U);
   EXPECT_EQ(again.counts().now_refused, 0U) << "a look-up reaches nothing";
+}
+
+TEST(Replay, ATunnelThatWouldBeInspectedIsDecidedByItsRequests) {
+  Replay again = replay("rules: [{ allow: a.example, methods: [GET] }]\ndefault: deny\n");
+  RecordedAttempt tunnel = attempt("a.example", Action::allow, true);
+  tunnel.spoken = Spoken::tls;
+  again.add(tunnel);
+  EXPECT_EQ(again.counts().same, 1U);
+  tunnel.kind = RecordedAttempt::Kind::request;
+  tunnel.method = "POST";
+  tunnel.path = "/";
+  again.add(tunnel);
+  EXPECT_EQ(again.counts().now_refused, 1U);
+}
+
+TEST(Replay, AProgramIsComparedByItsName) {
+  const auto policy = Policy::parse("version: 1\ndefault: deny\nrules: [{ allow: a.example, exe: /bin/git }]\n",
+                                    "policy.yaml", ".", identify_by_name);
+  Replay again(*policy, some_day());
+  RecordedAttempt one = attempt("a.example", Action::allow, true);
+  one.program = "/bin/git";
+  again.add(one);
+  EXPECT_EQ(again.counts().same, 1U);
+  one.program = "/bin/curl";
+  again.add(one);
+  one.program = "";
+  again.add(one);
+  EXPECT_EQ(again.counts().now_refused, 2U);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "proxy/policy_command.hpp"
 
+#include "policy/identify_by_name.hpp"
 #include "policy/policy.hpp"
 #include "proxy/policy_log_command.hpp"
 
@@ -20,8 +21,8 @@ struct Options {
   bool strict = false, json = false;
 };
 
-std::shared_ptr<const Policy> load(const std::string& file) {
-  auto policy = Policy::load(file);
+std::shared_ptr<const Policy> load(const std::string& file, const FileIdentifier& identify = identify_file) {
+  auto policy = Policy::load(file, identify);
   if (policy) return *policy;
   for (const auto& complaint : policy.error()) std::cerr << complaint.text << '\n';
   return nullptr;
@@ -56,7 +57,8 @@ void print_json(const std::vector<Policy::TestResult>& results) {
 }
 
 int test(const Options& options) {
-  const auto policy = load(options.file);
+  // Tests run where the programs of `exe` need not be.
+  const auto policy = load(options.file, identify_by_name);
   if (!policy) return 1;
   const auto results = policy->run_tests(WallClock::now());
   if (options.json) {

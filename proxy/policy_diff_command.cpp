@@ -1,4 +1,5 @@
 #include "policy/diff.hpp"
+#include "policy/identify_by_name.hpp"
 #include "proxy/policy_log_command.hpp"
 #include "telemetry/event.hpp"
 #include "telemetry/safe_text.hpp"
@@ -19,7 +20,7 @@ struct Options {
 };
 
 std::shared_ptr<const Policy> load(const std::string& file) {
-  auto policy = Policy::load(file);
+  auto policy = Policy::load(file, identify_by_name);
   if (policy) return *policy;
   for (const auto& complaint : policy.error()) std::cerr << complaint.text << '\n';
   return nullptr;

@@ -1,5 +1,6 @@
 #include "proxy/policy_log_command.hpp"
 
+#include "policy/identify_by_name.hpp"
 #include "policy/replay.hpp"
 #include "proxy/approvals_command_words.hpp"
 #include "proxy/audit_source.hpp"
@@ -95,7 +96,7 @@ void print_json(const Replay& replay) {
 }
 
 int replay(const Options& options) {
-  auto policy = Policy::load(options.policy);
+  auto policy = Policy::load(options.policy, identify_by_name);
   if (!policy) {
     for (const auto& complaint : policy.error()) std::cerr << complaint.text << '\n';
     return 2;
