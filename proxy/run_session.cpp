@@ -82,7 +82,8 @@ class RunSession {
     shared_.secrets = &secrets_;
     secrets_.load(policy_.current()->secrets());
     worker_.begin(shared_);
-    worker_.attach(std::move(sandbox_.sockets), options.agent);
+    OwnerFinder owner = find_owners(sandbox_.sockets.diagnosis.take(), SearchPlace{{sandbox_.first_process()}, {}});
+    worker_.attach(std::move(sandbox_.sockets), options.agent, std::move(owner));
     told(LifecycleEvent::Kind::start, "sallyport run");
     notify_ = std::make_unique<Notify>(approvals_, config.approvals.notify, config.dns.upstream);
     listening_ = approvals_.subscribe([this](const Approvals::Happening& what) { heard(what); });

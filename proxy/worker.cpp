@@ -21,6 +21,17 @@ Address address_of(const asio::ip::address& address) {
   return Address::v6(address.to_v6().to_bytes());
 }
 
+// As the client's own kernel has the connection.
+std::optional<ConnectionEnds> ends_of(Socket& socket) {
+  error_code error;
+  const auto client = socket.remote_endpoint(error);
+  if (error) return std::nullopt;
+  const auto original = original_destination(socket);
+  const auto server = original ? *original : socket.local_endpoint(error);
+  if (error) return std::nullopt;
+  return ConnectionEnds{address_of(client.address()), client.port(), address_of(server.address()), server.port()};
+}
+
 DnsEvent to_event(dns::QueryRecord record, const std::string& policy_uid) {
   DnsEvent event;
   event.origin.time = record.time;
@@ -47,7 +58,25 @@ DnsEvent to_event(dns::QueryRecord record, const std::string& policy_uid) {
   return event;
 }
 
+void ensure_free(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, V6Only v6_only) {
+  ListenerOptions alone;
+  alone.v6_only = v6_only;
+  if (endpoint.port() != 0) open_listener(context, endpoint, alone).value();
+}
+
+// A steered listener on [::] takes both families.
+V6Only families_of(const asio::ip::tcp::endpoint& endpoint) {
+  return endpoint.address().is_v6() && endpoint.address().is_unspecified() ? V6Only::no : V6Only::system_default;
+}
+
 }  // namespace
+
+void ensure_free(const Listening& at) {
+  asio::io_context context;
+  for (const auto& endpoint : at.proxy) ensure_free(context, endpoint, V6Only::system_default);
+  for (const auto& [endpoint, steering] : at.transparent) ensure_free(context, endpoint, families_of(endpoint));
+  for (const auto& endpoint : at.dns) ensure_free(context, endpoint, V6Only::system_default);
+}
 
 Worker::Worker() : work_(context_.get_executor()) {}
 
@@ -65,7 +94,7 @@ void Worker::open(Listening& at) {
   for (auto& [endpoint, steering] : at.transparent) {
     ListenerOptions steered = options;
     steered.transparent = steering == Steering::tproxy ? Transparent::yes : Transparent::no;
-    if (endpoint.address().is_v6() && endpoint.address().is_unspecified()) steered.v6_only = V6Only::no;
+    steered.v6_only = families_of(endpoint);
     doors_.transparent.emplace_back(open_listener(context_, endpoint, steered).value(), steering);
     endpoint = doors_.transparent.back().first.local_endpoint();
   }
@@ -101,11 +130,7 @@ void Worker::begin_dns() {
       .budget = shared.names,
       .given = shared.given,
       .resolver = *resolver_,
-      .record =
-          [&shared](dns::QueryRecord record) {
-            const std::string uid = shared.policy.current()->uid();
-            static_cast<void>(shared.audit.append(to_event(std::move(record), uid)));
-          },
+      .record = [this](dns::QueryRecord record) { tell_of(std::move(record)); },
       .on_ask = [&shared](const dns::QueryRecord& query, const HostName& name,
                           const Verdict& verdict) { return ask(shared, query, name, verdict); },
       .granted = [&shared](const dns::QueryRecord& query, const HostName& name,
@@ -123,6 +148,30 @@ void Worker::begin_dns() {
   });
   for (auto& sockets : doors_.dns) dns_->listen(std::move(sockets));
   doors_.dns.clear();
+}
+
+void Worker::tell_of(dns::QueryRecord record) {
+  const auto policy = services_->shared.policy.current();
+  if (policy->uid() != repeats_policy_) tell_of_repeats();
+  if (repeats_.empty()) {
+    repeats_policy_ = policy->uid();
+    repeats_end_.expires_after(dns::Repeats::window);
+    repeats_end_.async_wait([this](error_code error) {
+      if (!error) tell_of_repeats();
+    });
+  }
+  if (repeats_.fold(record)) return;
+  static_cast<void>(services_->shared.audit.append(to_event(std::move(record), policy->uid())));
+}
+
+void Worker::tell_of_repeats() {
+  repeats_end_.cancel();
+  for (auto& repeated : repeats_.take()) {
+    DnsEvent event = to_event(std::move(repeated.record), repeats_policy_);
+    event.count = repeated.count;
+    event.last_time = repeated.last;
+    static_cast<void>(services_->shared.audit.append(std::move(event)));
+  }
 }
 
 void Worker::take(Socket socket, Entrance entrance) {
@@ -190,6 +239,10 @@ Task<> Worker::serve_known(Session& session, Entrance entrance, Identity identit
     co_return;
   }
   session.permit = std::move(*permit);
+  if (entrance.attached && entrance.attached->owner) {
+    const auto ends = ends_of(session.client.socket);
+    if (ends) session.origin.process = co_await lookup_.find(entrance.attached->owner, *ends);
+  }
   if (entrance.door != Door::proxy) {
     co_await serve_transparent(session, entrance.steering);
   } else {
@@ -197,19 +250,20 @@ Task<> Worker::serve_known(Session& session, Entrance entrance, Identity identit
   }
 }
 
-std::uint64_t Worker::attach(SandboxSockets sockets, std::string agent) {
+std::uint64_t Worker::attach(SandboxSockets sockets, std::string agent, OwnerFinder owner) {
   const std::uint64_t id = next_attached_++;
-  asio::post(context_, [this, id, sockets = std::move(sockets), agent = std::move(agent)]() mutable {
-    open_attached(id, std::move(sockets), std::move(agent));
-  });
+  asio::post(context_,
+             [this, id, sockets = std::move(sockets), agent = std::move(agent), owner = std::move(owner)]() mutable {
+               open_attached(id, std::move(sockets), std::move(agent), std::move(owner));
+             });
   return id;
 }
 
-void Worker::open_attached(std::uint64_t id, SandboxSockets sockets, std::string agent) {
+void Worker::open_attached(std::uint64_t id, SandboxSockets sockets, std::string agent, OwnerFinder owner) {
   const auto door = std::make_shared<AttachedDoor>();
   door->id = id;
   door->agent = std::move(agent);
-  door->diagnosis = std::move(sockets.diagnosis);
+  door->owner = std::move(owner);
   for (OwnedFd& socket : sockets.transparent) {
     auto acceptor = adopt_listener(context_, socket.get());
     if (!acceptor) {

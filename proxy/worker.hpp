@@ -1,10 +1,12 @@
 // One thread of the daemon: its io_context, its listeners, and every connection it accepted.
 #pragma once
 #include "console/backend.hpp"
+#include "dns/repeats.hpp"
 #include "dns/server.hpp"
 #include "net/listener.hpp"
 #include "net/peer_gone.hpp"
 #include "proxy/agent_identity.hpp"
+#include "proxy/process_lookup.hpp"
 #include "proxy/sandbox/sandbox.hpp"
 #include "proxy/services.hpp"
 #include "proxy/session.hpp"
@@ -26,6 +28,10 @@ struct Listening {
   std::vector<std::pair<asio::ip::tcp::endpoint, Steering>> transparent;
 };
 
+// Throws where somebody listens at one of these already. The threads share them by SO_REUSEPORT, and so would, without
+// a word, another daemon of the same user: half of the connections would go by its policy.
+void ensure_free(const Listening& at);
+
 // The sockets of one thread, opened before privileges are dropped.
 struct OpenDoors {
   std::vector<Acceptor> proxy;
@@ -39,8 +45,7 @@ struct AttachedDoor {
   std::string agent;
   std::vector<Acceptor> acceptors;
   std::vector<std::uint64_t> dns;  // what the DNS server calls its share
-  OwnedFd diagnosis;               // asks that network's kernel about its sockets
-
+  OwnerFinder owner;               // empty: the programs behind it are not looked for
   bool open = true;
 };
 
@@ -60,8 +65,9 @@ class Worker {
   void join();
 
   // From any thread, once begun. Takes over the sockets of a sandbox and serves who comes in by them; returns the
-  // door's id at once. Sockets that can't be used are told of in the log, and nobody gets out by them.
-  std::uint64_t attach(SandboxSockets sockets, std::string agent);
+  // door's id at once. Sockets that can't be used are told of in the log, and nobody gets out by them. `owner`: how the
+  // programs behind it are found; empty: they are not looked for.
+  std::uint64_t attach(SandboxSockets sockets, std::string agent, OwnerFinder owner = {});
   // From any thread. Closes the door and ends its connections.
   void detach(std::uint64_t door);
 
@@ -89,7 +95,9 @@ class Worker {
   Task<> serve(Socket socket, Entrance entrance, LiveSessions::Place place);
   Task<> serve_known(Session& session, Entrance entrance, Identity identity);
   void begin_dns();
-  void open_attached(std::uint64_t id, SandboxSockets sockets, std::string agent);
+  void tell_of(dns::QueryRecord record);
+  void tell_of_repeats();
+  void open_attached(std::uint64_t id, SandboxSockets sockets, std::string agent, OwnerFinder owner);
   void close_attached(AttachedDoor& door);
 
   asio::io_context context_{1};
@@ -103,6 +111,10 @@ class Worker {
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<dns::Server> dns_;
+  dns::Repeats repeats_;
+  std::string repeats_policy_;  // Policy::uid() of what is counted in it
+  Timer repeats_end_{context_};
+  ProcessLookup lookup_;
   std::atomic<std::size_t> open_sessions_{0};
   std::thread thread_;
 };

@@ -3,6 +3,8 @@
 #include "proxy/process/process.hpp"
 #include "proxy/process/socket_inode.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <unordered_set>
 
 namespace sallyport {
@@ -21,11 +23,7 @@ class Search {
       : place_(place), inode_(inode), until_(until) {}
 
   std::optional<ProcessInfo> run() {
-    if (place_.first_process > 0) {
-      look_below(place_.first_process);
-    } else {
-      look_in_network();
-    }
+    look_below_roots();
     if (!eldest_) return std::nullopt;
     return describe();
   }
@@ -37,30 +35,24 @@ class Search {
     return false;
   }
 
-  void look_below(pid_t first) {
-    std::vector<pid_t> waiting{first};
-    std::unordered_set<pid_t> seen{first};
+  void look_below_roots() {
+    std::vector<pid_t> waiting = place_.roots;
+    std::unordered_set<pid_t> seen(waiting.begin(), waiting.end());
     while (!waiting.empty() && in_time()) {
       const Process process(waiting.back());
       waiting.pop_back();
       if (!process) continue;
-      look_at(process);
+      if (is_inside(process)) look_at(process);
       for (const pid_t child : process.children()) {
         if (seen.insert(child).second) waiting.push_back(child);
       }
     }
   }
 
-  void look_in_network() {
-    for (const pid_t pid : all_processes()) {
-      if (!in_time()) return;
-      const Process process(pid);
-      if (process && is_inside(process)) look_at(process);
-    }
-  }
+  bool is_inside(const Process& process) const { return !place_.network || process.network() == place_.network; }
 
-  bool is_inside(const Process& process) const {
-    return place_.first_process > 0 || (place_.network && process.network() == place_.network);
+  bool is_root(pid_t pid) const {
+    return !place_.network && std::find(place_.roots.begin(), place_.roots.end(), pid) != place_.roots.end();
   }
 
   void look_at(const Process& process) {
@@ -101,7 +93,7 @@ class Search {
   void put_parents(const Process::Stat& of, std::vector<ProcessParent>& into) const {
     Process::Stat child = of;
     pid_t child_pid = eldest_->pid;
-    while (into.size() < most_parents && child.parent > 0 && child_pid != place_.first_process) {
+    while (into.size() < most_parents && child.parent > 0 && !is_root(child_pid)) {
       const Process parent(child.parent);
       const auto stat = parent.stat();
       // Younger than its child: the number is somebody else's by now.
@@ -127,6 +119,13 @@ std::optional<ProcessInfo> find_owner(int diagnosis, const SearchPlace& place, c
   const auto inode = socket_inode(diagnosis, ends);
   if (!inode) return std::nullopt;
   return Search(place, *inode, until).run();
+}
+
+OwnerFinder find_owners(int diagnosis, const SearchPlace& place) {
+  const auto owned = std::make_shared<Descriptor>(diagnosis);
+  return [owned, place](const ConnectionEnds& ends, Clock::time_point until) {
+    return find_owner(owned->get(), place, ends, until);
+  };
 }
 
 }  // namespace sallyport

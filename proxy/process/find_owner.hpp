@@ -7,14 +7,16 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
+#include <vector>
 
 namespace sallyport {
 
 // Whose processes are looked at: not the whole host's.
 struct SearchPlace {
-  pid_t first_process = 0;              // it and what descends from it; 0: by `network`
-  std::optional<FileIdentity> network;  // those in this network namespace
+  std::vector<pid_t> roots;             // these and what descends from them
+  std::optional<FileIdentity> network;  // of those, only who is in this network namespace
 };
 
 // Who holds this connection now. A socket is handed down by fork, seldom up, so of several who hold it the one that
@@ -27,5 +29,11 @@ struct SearchPlace {
 // serves connections.
 std::optional<ProcessInfo> find_owner(int diagnosis, const SearchPlace& place, const ConnectionEnds& ends,
                                       Clock::time_point until);
+
+// How the programs behind one door are found. Blocks until then at most, for one thread at a time.
+using OwnerFinder = std::function<std::optional<ProcessInfo>(const ConnectionEnds& ends, Clock::time_point until)>;
+
+// By this process itself: for a sandbox of its own user. Takes over `diagnosis`.
+OwnerFinder find_owners(int diagnosis, const SearchPlace& place);
 
 }  // namespace sallyport

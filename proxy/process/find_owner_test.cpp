@@ -1,9 +1,11 @@
 #include "proxy/process/find_owner.hpp"
 
+#include "proxy/process/network_members.hpp"
 #include "proxy/process/process.hpp"
 #include "proxy/process/socket_inode.hpp"
 
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -146,7 +148,7 @@ class FindOwner : public testing::Test {
   }
 
   std::optional<ProcessInfo> find(const ConnectionEnds& ends, pid_t first) {
-    return find_owner(diagnosis_, SearchPlace{first, std::nullopt}, ends, soon());
+    return find_owner(diagnosis_, SearchPlace{{first}, std::nullopt}, ends, soon());
   }
 
   int diagnosis_ = -1, listener_ = -1, accepted_ = -1;
@@ -168,11 +170,14 @@ TEST_F(FindOwner, FindsTheClientOverIPv4AndIPv6AndIPv4InsideIPv6) {
   }
 }
 
-TEST_F(FindOwner, LooksThroughANetworkNamespaceToo) {
+TEST_F(FindOwner, LooksAmongThoseOfANetworkNamespaceToo) {
   const Child client([&] { connect("::1"); });
   const auto ends = accept();
-  const Process self(::getpid());
-  const auto found = find_owner(diagnosis_, SearchPlace{0, self.network()}, ends, soon());
+  const auto network = *Process(::getpid()).network();
+  NetworkMembers members;
+  members.look();
+  EXPECT_THAT(members.of(network), testing::UnorderedElementsAre(::getpid(), client.pid()));
+  const auto found = find_owner(diagnosis_, SearchPlace{members.of(network), network}, ends, soon());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->pid, client.pid());
 }
@@ -182,8 +187,8 @@ TEST_F(FindOwner, LooksNowhereElse) {
   const Child other([] {});
   const auto ends = accept();
   EXPECT_FALSE(find(ends, other.pid()));
-  EXPECT_FALSE(find_owner(diagnosis_, SearchPlace{0, identity_of("/proc/self/fd/" + std::to_string(home_.get()))}, ends,
-                          soon()));
+  const auto home = identity_of("/proc/self/fd/" + std::to_string(home_.get()));
+  EXPECT_FALSE(find_owner(diagnosis_, SearchPlace{{client.pid()}, home}, ends, soon()));
 }
 
 TEST_F(FindOwner, TakesTheEldestOfThoseWhoShareASocket) {
@@ -287,7 +292,7 @@ TEST_F(FindOwner, TakesNoListenerOnTheClientsPortForTheClient) {
 TEST_F(FindOwner, EndsWhenTheTimeIsOver) {
   const Child client([&] { connect("::1"); });
   const auto ends = accept();
-  EXPECT_FALSE(find_owner(diagnosis_, SearchPlace{client.pid(), std::nullopt}, ends,
+  EXPECT_FALSE(find_owner(diagnosis_, SearchPlace{{client.pid()}, std::nullopt}, ends,
                           Clock::now() - std::chrono::milliseconds(1)));
 }
 
