@@ -4,6 +4,7 @@
 #include "console/server.hpp"
 #include "net/file_watch.hpp"
 #include "net/sd_notify.hpp"
+#include "proxy/attachments.hpp"
 #include "proxy/daemon_options.hpp"
 #include "proxy/daemon_telemetry.hpp"
 #include "proxy/monitor/privileges.hpp"
@@ -53,7 +54,7 @@ class Daemon {
  public:
   Daemon(const Config& config, std::shared_ptr<const Policy> policy, std::vector<std::unique_ptr<Worker>> workers,
          Listening at, std::optional<Monitor> monitor, AdminListeners admin_listeners, std::uint64_t descriptors,
-         std::unique_ptr<const Inspection> inspection)
+         std::unique_ptr<const Inspection> inspection, std::shared_ptr<AttachMonitor> attach_monitor)
       : config_(config),
         policy_(std::move(policy)),
         otlp_(open_exporter(config, counted_)),
@@ -75,6 +76,7 @@ class Daemon {
         workers_(std::move(workers)),
         at_(std::move(at)),
         monitor_(std::move(monitor)),
+        attach_monitor_(std::move(attach_monitor)),
         admin_listeners_(std::move(admin_listeners)),
         signals_(control_),
         watch_(control_, watched()) {
@@ -92,6 +94,10 @@ class Daemon {
     notify_ = std::make_unique<Notify>(approvals_, config_.approvals.notify, config_.dns.upstream);
     listening_ = approvals_.subscribe([this](const Approvals::Happening& what) { heard(what); });
     for (auto& worker : workers_) worker->run_in_thread();
+    if (attach_monitor_) {
+      attachments_ =
+          std::make_unique<Attachments>(attach_monitor_, workers_, config_.data + "/attached.json", *audit_, policy_);
+    }
     asio::co_spawn(control_, mind_signals(), asio::detached);
     asio::co_spawn(control_, mind_files(), asio::detached);
     asio::co_spawn(control_, mind_time(), asio::detached);
@@ -132,6 +138,7 @@ class Daemon {
     backend.reload = [this](const Caller& by) { return reload_for(by); };
     backend.connections = [this](std::size_t limit) { return live_connections(limit); };
     backend.agents = [this] { return agents(); };
+    if (attachments_) attachments_->lend(backend);
     backend.status = [this] { return status(); };
     backend.metrics = [this] { return metrics(); };
     AdminOptions options;
@@ -167,6 +174,9 @@ class Daemon {
   std::vector<AgentInfo> agents() {
     std::map<std::string, AgentInfo> found;
     for (const auto& name : policy_.current()->agent_names()) found[name] = AgentInfo{name, "policy", {}, 0, 0};
+    if (attachments_) {
+      for (auto& attached : attachments_->list()) found[attached.name] = std::move(attached);
+    }
     for (const auto& connection : live_connections(100'000)) {
       AgentInfo& agent =
           found.try_emplace(connection.agent, AgentInfo{connection.agent, "default", {}, 0, 0}).first->second;
@@ -359,6 +369,7 @@ class Daemon {
   Task<> drain() {
     for (auto& worker : workers_) worker->stop_accepting();
     Timer timer(control_);
+    attachments_.reset();
     const auto insist = Clock::now() + config_.timeouts.drain;
     const auto give_up = insist + std::chrono::seconds(5);
     bool insisted = false;
@@ -387,6 +398,8 @@ class Daemon {
   }
 
   const Config& config_;
+  std::shared_ptr<AttachMonitor> attach_monitor_;  // null: nothing can be attached
+  std::unique_ptr<Attachments> attachments_;
   PolicyHolder policy_;
   mutable std::mutex faults_mutex_;
   std::vector<Complaint> policy_faults_;  // why the last reload changed nothing
@@ -430,6 +443,7 @@ int serve(const Config& config) {
   const unsigned count = config.threads ? config.threads : std::max(1U, std::thread::hardware_concurrency());
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned each = 0; each < count; ++each) {
+  std::shared_ptr<AttachMonitor> attach_monitor = start_attach_monitor(config, user);
     workers.push_back(std::make_unique<Worker>());
     workers.back()->open(at);
   }
@@ -451,7 +465,7 @@ int serve(const Config& config) {
   if (!dropped) throw std::runtime_error(dropped.error().text);
   check_access(config, *policy, user);
   Daemon daemon(config, std::move(policy), std::move(workers), std::move(at), std::move(monitor), std::move(*admin),
-                descriptors, std::move(inspection));
+                descriptors, std::move(inspection), std::move(attach_monitor));
   return daemon.run();
 }
 

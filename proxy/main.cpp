@@ -1,6 +1,7 @@
 #include "policy/yaml.hpp"
 #include "proxy/admin_command.hpp"
 #include "proxy/approvals_command.hpp"
+#include "proxy/attach_command.hpp"
 #include "proxy/audit_command.hpp"
 #include "proxy/ca_command.hpp"
 #include "proxy/gateway_command.hpp"
@@ -87,6 +88,7 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   sallyport::add_serve_command(application, exit_status);
   sallyport::add_run_command(application, exit_status);
+  sallyport::add_attach_command(application, exit_status);
   sallyport::add_approvals_command(application, exit_status);
   sallyport::add_status_command(application, exit_status);
   sallyport::add_admin_command(application, exit_status);

@@ -28,7 +28,7 @@ bool is_our_file(const std::string& name, const std::string& log_stem) {
   const auto begins = [&name](std::string_view with) { return name.starts_with(with); };
   if (begins(log_stem + ".") && name.ends_with(".jsonl")) return true;
   return begins("audit.") || begins("leases") || begins("approvals.db") || begins("admin.") || begins("tokens.") ||
-         begins("ca.");
+         begins("ca.") || begins("attached.");
 }
 
 // A link to a file elsewhere is none of ours, whatever it is called.
@@ -114,6 +114,14 @@ std::string user_to_become(const Config& config) {
   if (!getpwnam("nobody")) throw std::runtime_error("user: name one to become, or create it: useradd -r sallyport");
   spdlog::info("there is no user sallyport: running as nobody (create it with: useradd -r sallyport)");
   return "nobody";
+}
+
+std::shared_ptr<AttachMonitor> start_attach_monitor(const Config& config, const std::string& user) {
+  if (!config.attach || geteuid() != 0) return nullptr;
+  auto monitor = AttachMonitor::start(user);
+  if (monitor) return std::move(*monitor);
+  spdlog::warn("namespaces can't be attached: {}", monitor.error().text);
+  return nullptr;
 }
 
 void make_folders(const Config& config, const std::string& user) {

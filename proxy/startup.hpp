@@ -1,6 +1,7 @@
 // What `serve` does before it serves: the policy, the folders, the listeners, the user it becomes.
 #pragma once
 #include "proxy/config.hpp"
+#include "proxy/monitor/attach_monitor.hpp"
 #include "proxy/monitor/monitor.hpp"
 #include "proxy/worker.hpp"
 
@@ -31,5 +32,8 @@ void check_access(const Config& config, const Policy& policy, const std::string&
 
 // Where it listens, how to point a client at it, where the policy and the log are.
 std::string banner(const Config& config, const Listening& at, const Policy& policy);
+
+// Where the daemon was started as root and may attach namespaces; null otherwise, or where it can't, which is said.
+std::shared_ptr<AttachMonitor> start_attach_monitor(const Config& config, const std::string& user);
 
 }  // namespace sallyport

@@ -69,13 +69,28 @@ void print(const boost::json::object& status, const std::string& socket) {
   line("log", audit_words(object_in(status, "audit")));
 }
 
+// The agents whose namespaces are attached; empty where there are none.
+std::string attached_words(const AdminClient& client) {
+  const auto agents = client.list("/v1/agents", "agents");
+  std::string words;
+  if (!agents) return words;
+  for (const auto& each : *agents) {
+    if (!each.is_object() || text_in(each.get_object(), "known_by") != "attached") continue;
+    const auto& agent = each.get_object();
+    words += (words.empty() ? "" : ", ") + fit_for_terminal(text_in(agent, "name")) + " (" +
+             fit_for_terminal(text_in(agent, "detail")) + ')';
+  }
+  return words;
+}
+
 int show(const Options& options) {
   const auto socket = find_admin_socket(options.place);
   if (!socket) {
     std::cerr << "sallyport status: " << socket.error().text << '\n';
     return 1;
   }
-  const auto reply = AdminClient(*socket, "cli").get("/v1/status");
+  const AdminClient client(*socket, "cli");
+  const auto reply = client.get("/v1/status");
   if (!reply || !reply->good()) {
     std::cerr << "sallyport status: " << (reply ? reply->problem() : reply.error().text) << '\n';
     return 1;
@@ -85,6 +100,7 @@ int show(const Options& options) {
     std::cout << fit_for_terminal(reply->body);
   } else {
     print(status, *socket);
+    if (const std::string words = attached_words(client); !words.empty()) line("attached", words);
   }
   std::cout << std::flush;
   const bool good = is_true(status, "guarding") && is_true(object_in(status, "audit"), "healthy");

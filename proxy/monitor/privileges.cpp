@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <grp.h>
@@ -58,9 +59,12 @@ Outcome<void> become(const Identity& identity) {
   return {};
 }
 
-Outcome<void> set_capabilities(std::optional<unsigned> kept) {
+using Capabilities = std::vector<unsigned>;
+
+Outcome<void> set_capabilities(const Capabilities& kept) {
   capng_clear(CAPNG_SELECT_CAPS);
-  if (kept) capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), *kept);
+  for (const unsigned each : kept)
+    capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), each);
   if (capng_apply(CAPNG_SELECT_CAPS) != 0) return system_complaint("the capabilities can't be given up");
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return system_complaint("the ambient capabilities can't be given up");
@@ -77,10 +81,10 @@ Outcome<void> close_the_rest() {
 }
 
 // The kernel's answers, not ours: reads the state back and tries the way back.
-Outcome<void> verify(const std::optional<Identity>& identity, std::optional<unsigned> kept) {
+Outcome<void> verify(const std::optional<Identity>& identity, const Capabilities& kept) {
   if (capng_get_caps_process() != 0) return system_complaint("the capabilities can't be read back");
   for (unsigned capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-    const bool wanted = kept == capability;
+    const bool wanted = std::find(kept.begin(), kept.end(), capability) != kept.end();
     for (const capng_type_t set : {CAPNG_EFFECTIVE, CAPNG_PERMITTED}) {
       if ((capng_have_capability(set, capability) != 0) != wanted) {
         return Complaint{"the capabilities are not what they were set to"};
@@ -104,7 +108,7 @@ Outcome<void> verify(const std::optional<Identity>& identity, std::optional<unsi
   return {};
 }
 
-Outcome<void> reduce(const std::string& user, std::optional<unsigned> kept) {
+Outcome<void> reduce(const std::string& user, const Capabilities& kept) {
   std::optional<Identity> identity;
   if (::geteuid() == 0) {
     if (!user.empty()) {
@@ -115,12 +119,12 @@ Outcome<void> reduce(const std::string& user, std::optional<unsigned> kept) {
     if (auto cleared = clear_bounding_set(); !cleared) return cleared;
   }
   // Otherwise the change of user would take the kept one too.
-  if (kept && ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return system_complaint("PR_SET_KEEPCAPS");
+  if (!kept.empty() && ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return system_complaint("PR_SET_KEEPCAPS");
   if (identity) {
     if (auto became = become(*identity); !became) return became;
   }
   if (auto set = set_capabilities(kept); !set) return set;
-  if (kept && ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) return system_complaint("PR_SET_KEEPCAPS");
+  if (!kept.empty() && ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) return system_complaint("PR_SET_KEEPCAPS");
   if (auto closed = close_the_rest(); !closed) return closed;
   return verify(identity, kept);
 }
@@ -131,11 +135,15 @@ Outcome<void> drop_privileges(const std::string& user) {
   if (user.empty() && ::geteuid() == 0) {
     return Complaint{"started as root, the daemon must become another user: name one in sallyport.yaml (user: nobody)"};
   }
-  return reduce(user, std::nullopt);
+  return reduce(user, {});
 }
 
 Outcome<void> keep_only_net_admin(const std::string& user) {
-  return reduce(user, CAP_NET_ADMIN);
+  return reduce(user, {CAP_NET_ADMIN});
+}
+
+Outcome<void> keep_to_attach(const std::string& user) {
+  return reduce(user, {CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH});
 }
 
 std::uint64_t raise_descriptor_limit() {

@@ -15,6 +15,13 @@ Outcome<void> drop_privileges(const std::string& user);
 // The same but CAP_NET_ADMIN is kept. An empty `user` stays who it is.
 Outcome<void> keep_only_net_admin(const std::string& user);
 
+// The same for the attach monitor, which says what it keeps and why.
+Outcome<void> keep_to_attach(const std::string& user);
+
+// Takes from this process, for good, the system calls that would make more of those than the attach monitor needs.
+// no_new_privs must be set.
+Outcome<void> filter_attach_calls();
+
 // Raises the soft limit of open descriptors to the hard one and returns what holds now.
 std::uint64_t raise_descriptor_limit();
 

@@ -148,7 +148,10 @@ std::string rules(const SandboxSockets& sockets) {
     redirects += std::string("    meta nfproto ") + family +
                  " meta l4proto tcp redirect to :" + std::to_string(port_of(door)) + "\n";
   }
-  return "table inet sallyport {\n"
+  // What an earlier run left in there leads nowhere.
+  return "table inet sallyport\n"
+         "delete table inet sallyport\n"
+         "table inet sallyport {\n"
          "  chain steer {\n"
          "    type nat hook output priority -100; policy accept;\n"
          "    ip daddr 127.0.0.0/8 return\n"
