@@ -1,9 +1,9 @@
 #include "proxy/run_command.hpp"
 
 #include "policy/inspects.hpp"
-#include "proxy/open_inspection.hpp"
 #include "proxy/output_file.hpp"
 #include "proxy/run_report.hpp"
+#include "proxy/run_state.hpp"
 #include "proxy/run_trust.hpp"
 #include "proxy/run_words.hpp"
 #include "proxy/startup.hpp"
@@ -40,13 +40,6 @@ void write_learned(std::ostream& file, const std::string& path, const Learner& l
             << " left out; read " << shown(path) << " before you use it\n";
 }
 
-// The user's own CA, which outlives this run: so that somebody may trust it for good.
-std::unique_ptr<const Inspection> open_run_inspection(const Config& config, const RunUser& user) {
-  Config lasting = config;
-  lasting.data = user.state;
-  return open_inspection(lasting);
-}
-
 int run(const RunWords& words) {
   if (words.command.empty()) {
     std::cerr << "sallyport: which command? As in `sallyport run -- curl https://example.com/`\n";
@@ -73,7 +66,7 @@ int run(const RunWords& words) {
   options.agent = words.agent.empty() ? "run" : words.agent;
   std::unique_ptr<const Inspection> inspection;
   if (may_inspect(*policy, options.agent)) {
-    inspection = open_run_inspection(config, user);
+    inspection = open_run_inspection(config, user.state);
     trust_inside(plan, inspection->authority().pem());
     options.inspection = inspection.get();
   }
@@ -82,6 +75,7 @@ int run(const RunWords& words) {
   if (!sandbox) throw std::runtime_error(sandbox.error().text);
   options.policy_folder = policy_folder(plan, config);
   options.user = user.name;
+  options.state = user.state;
   options.forwarded = block_signals();
   if (terminal) Terminal::block_signals();
   const auto since = WallClock::now();

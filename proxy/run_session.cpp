@@ -5,6 +5,7 @@
 #include "proxy/daemon_options.hpp"
 #include "proxy/daemon_telemetry.hpp"
 #include "proxy/monitor/privileges.hpp"
+#include "proxy/run_state.hpp"
 #include "proxy/secrets.hpp"
 
 #include <spdlog/spdlog.h>
@@ -62,10 +63,10 @@ class RunSession {
         options_(options),
         policy_(std::move(policy)),
         otlp_(open_exporter(config, counted_)),
-        audit_(open_log(config, counted_, otlp_.get())),
+        audit_(open_run_log(config, options.state, counted_, otlp_.get())),
         leases_(lease_options(config)),
         admission_(admission_limits(config, raise_descriptor_limit())),
-        approvals_(config.data + "/approvals.db", approval_limits(config), *audit_),
+        approvals_(":memory:", approval_limits(config), *audit_),  // no answer outlives the run, but in the log
         shared_{config,
                 policy_,
                 *audit_,

@@ -19,6 +19,7 @@ enum class Ask { deny, console, terminal, approve };
 struct RunOptions {
   std::string agent;
   Ask ask = Ask::deny;
+  std::string state;  // the user's folder for what outlives this run: the key that signs logs
   PolicyFolder policy_folder = PolicyFolder::closed;
   const Inspection* inspection = nullptr;  // null: no rule may want it
   std::string user;                        // who answers on the terminal, for the record
