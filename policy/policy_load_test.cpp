@@ -175,6 +175,21 @@ TEST(Load, ABoundaryIsNeverExceeded) {
   EXPECT_THAT(complaints_of("version: 1\nboundary: edge.yaml\n", folder.path()), HasSubstr("edge.yaml:1:10"));
 }
 
+TEST(Load, ABoundaryMayNeedRequestsAndInjectsNothing) {
+  const Folder folder;
+  folder.write("edge.yaml", "version: 1\ndefault: deny\nrules:\n  - {allow: a.test, methods: [GET]}\n");
+  const auto policy =
+      policy_of("boundary: edge.yaml\nrules:\n  - {allow: a.test, inject: {header: X, value: y}}\n", folder.path());
+  const auto to = parse_authority("a.test:443", 443);
+  EXPECT_TRUE(policy->needs_request({"default", *to, Spoken::tls, std::nullopt, false, some_day()}));
+  EXPECT_EQ(decide(*policy, "a.test", {"default", Spoken::tls, SeenRequest{"GET", "/"}}).injections.size(), 1U);
+  EXPECT_EQ(action(*policy, "a.test", {"default", Spoken::tls, SeenRequest{"POST", "/"}}), Action::deny);
+  const auto plain = policy_of("boundary: edge.yaml\nrules:\n  - allow: a.test\n", folder.path());
+  EXPECT_EQ(plain->needs_request({"default", *to, Spoken::tls, std::nullopt, false, some_day()}), "edge.yaml:4");
+  folder.write("edge.yaml", "version: 1\nrules:\n  - {allow: a.test, inject: {header: X, value: y}}\n");
+  EXPECT_THAT(complaints_of("version: 1\nboundary: edge.yaml\n", folder.path()), HasSubstr("injects nothing"));
+}
+
 std::string warnings_of(const std::string& rules) {
   std::string all;
   const auto policy = policy_of("rules:\n" + rules);
