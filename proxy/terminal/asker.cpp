@@ -1,5 +1,6 @@
 #include "proxy/terminal/asker.hpp"
 
+#include "proxy/terminal/real_terminal.hpp"
 #include "telemetry/safe_text.hpp"
 
 #include <sys/eventfd.h>
@@ -89,7 +90,7 @@ std::string TerminalAsker::withdrawal(const Approval& now) const {
 std::string TerminalAsker::again() const {
   if (!current_) return {};
   QuestionStyle style;
-  style.colour = options_.colour;
+  style.colour = options_.colour && knows_sequences();
   style.policy = options_.policy ? options_.policy->name() : "";
   style.more = more_;
   return question_text(*current_, style);

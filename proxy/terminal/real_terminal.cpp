@@ -41,12 +41,12 @@ void watch_for_the_end() {
   static_cast<void>(once);
 }
 
+}  // namespace
+
 bool knows_sequences() {
   const char* kind = std::getenv("TERM");
   return kind && *kind && std::string_view(kind) != "dumb";
 }
-
-}  // namespace
 
 RealTerminal::RealTerminal(OwnedFd terminal) : terminal_(std::move(terminal)) {
   ::tcgetattr(fd(), &before_);

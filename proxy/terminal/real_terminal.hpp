@@ -47,9 +47,12 @@ class RealTerminal {
   bool raw_ = false, at_left_ = true;
 };
 
+// Whether TERM says that the terminal knows control sequences.
+bool knows_sequences();
+
 // What makes a question visible whatever was printed before: ends what a command has begun (a control sequence, a
 // title), and takes back what hides text (colours, character sets, margins, an update that is never finished).
-// Empty where TERM says that the terminal knows no control sequences.
+// Empty where it knows none.
 std::string_view before_question();
 std::string_view after_question();
 
