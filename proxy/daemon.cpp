@@ -251,7 +251,7 @@ class Daemon {
       approvals_.sweep();
       sweep_workers();
       tell_of_connections();
-      record_floods();
+      record_floods(admission_, *policy_.current(), *audit_);
       if (Clock::now() < next_report) continue;
       next_report = Clock::now() + traffic_interval;
       for (auto& worker : workers_) worker->report_traffic();
@@ -272,37 +272,6 @@ class Daemon {
     const std::size_t open = open_sessions();
     if (open != told_open_) admin_->connections_changed();
     told_open_ = open;
-  }
-
-  void record_floods() {
-    for (const auto& flood : admission_.take_floods()) {
-      ConnectionEvent event;
-      event.origin.time = WallClock::now();
-      event.origin.correlation = new_correlation();
-      event.origin.agent = flood.agent;
-      event.origin.policy_uid = policy_.current()->uid();
-      Verdict verdict;
-      verdict.decided_by = DecidedBy::limit;
-      verdict.reason = sentence(Admission::Fault::rate);
-      event.status_detail = verdict.reason;
-      event.origin.verdict = std::move(verdict);
-      event.activity = ConnectionEvent::Activity::refuse;
-      event.count = flood.count;
-      static_cast<void>(audit_->append(std::move(event)));
-    }
-  }
-
-  std::vector<Complaint> policy_faults() const {
-    const std::lock_guard lock(faults_mutex_);
-    return policy_faults_;
-  }
-
-  void keep_faults(std::vector<Complaint> faults) {
-    {
-      const std::lock_guard lock(faults_mutex_);
-      policy_faults_ = std::move(faults);
-    }
-    if (admin_) admin_->publish("policy", "{}");
   }
 
   // Whatever is wrong with the new one, the old one stays.
