@@ -21,6 +21,7 @@ Http2Options options_of(const Config& config) {
   Http2Options options;
   options.head_bytes = config.limits.head_bytes;
   options.idle = config.timeouts.idle;
+  options.stream_window = Http2Options::upstream_window;  // or each upload waits for a round trip every 64 KiB
   return options;
 }
 
@@ -47,7 +48,9 @@ class InspectedHttp2 {
     events.on_request = [this](std::unique_ptr<MemoryStream> stream) { begin(std::move(stream)); };
     events.on_malformed = [this](std::string_view why) { record_malformed(why); };
     Http2Server server(executor_, *transport_, options_of(shared_.config), std::move(events));
+    session_.live.drain = [&server] { server.drain(); };
     co_await server.run();
+    session_.live.drain = nullptr;
     // Cancelled or not, nobody is left behind.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     session_.live.must_end = nullptr;

@@ -341,7 +341,7 @@ def test_python_speaks_by_urllib_and_requests(agent):
                                           "100000"], got
 
 
-def test_git_clones_and_pushes_over_https(agent, world):
+def test_git_clones_and_pushes_over_https(agent, world, daemon, mark):
     work, bare = world.folder / f"work-{agent.door}", world.internet.files / f"inspected-{agent.door}.git"
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.test", "-c", "init.defaultBranch=main"]
     for words in (["init", "-q", "--bare", bare], ["-C", bare, "config", "http.receivepack", "true"]):
@@ -351,7 +351,7 @@ def test_git_clones_and_pushes_over_https(agent, world):
     (work / "file").write_bytes(os.urandom(2 << 20))
     for words in (["add", "file"], ["commit", "-q", "-m", "one"], ["push", "-q", "origin", "HEAD:main"]):
         done = agent.run(*git, "-C", work, *words)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, (done.stderr, [(e["http_request"]["http_method"], e["http_request"]["url"]["path"], e.get("http_response",{}).get("code"), e.get("status_detail"), e.get("traffic")) for e in daemon.events(mark) if kind(e) == "request"])
     again = agent.run(*git, "clone", "-q", "-b", "main", f"https://allowed.test/git/{bare.name}", f"{work}-again")
     assert again.returncode == 0, again.stderr
     assert (world.folder / f"{work.name}-again" / "file").read_bytes() == (work / "file").read_bytes()

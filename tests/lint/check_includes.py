@@ -11,6 +11,11 @@ import sys
 ROOMS = ["policy", "net", "certs", "telemetry", "dns", "approvals", "console", "proxy"]
 # Folders where spans go in and values come out.
 PURE = ["policy", "proxy/wire", "dns/wire"]
+# Libraries inside a room that serve it and know nothing of it: what each may include.
+ALONE = {
+    "proxy/inspection": ("proxy/inspection/", "certs/", "net/", "policy/"),
+    "proxy/http2": ("proxy/http2/", "proxy/wire/", "net/", "policy/"),
+}
 # Wire libraries see themselves and policy/ only, whatever their room may see.
 IMPURE = re.compile(
     r"<(boost/asio|boost/beast|openssl/|ares|sqlite3|spdlog/|sys/|netinet/|netdb|net/|linux/|poll\.h|unistd\.h|fcntl\.h|thread>|mutex>)")
@@ -39,6 +44,8 @@ def complaint(folder, included, may_do_io):
             return f"an arrow that runs up, from {room} to {other}"
         if pure and not included[1:].startswith((pure + "/", "policy/")):
             return f"{pure} is pure: it may include itself and policy/ only"
+        if folder in ALONE and not included[1:].startswith(ALONE[folder]):
+            return f"{folder} may include {', '.join(ALONE[folder])} only"
         return None
     if pure and not may_do_io and IMPURE.match(included):
         return f"{pure} is pure: spans in, values out, no I/O"

@@ -15,6 +15,8 @@ from check_includes import complaint, findings
     ("proxy/wire", '"proxy/session.hpp"'),
     ("dns/wire", '"telemetry/record.hpp"'),
     ("net", '"task.hpp"'),
+    ("proxy/inspection", '"proxy/session.hpp"'),
+    ("proxy/http2", '"certs/leaf.hpp"'),
 ])
 def test_finds(folder, included):
     assert complaint(folder, included, may_do_io=False)
@@ -27,6 +29,8 @@ def test_finds(folder, included):
     ("proxy/wire", '"policy/host_name.hpp"'),
     ("proxy/wire", '"proxy/wire/http_head.hpp"'),
     ("dns/wire", "<span>"),
+    ("proxy/inspection", '"certs/leaf.hpp"'),
+    ("proxy/inspection", "<openssl/ssl.h>"),
     ("policy", "<arpa/inet.h>"),
 ])
 def test_lets_pass(folder, included):
