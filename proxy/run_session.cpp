@@ -123,6 +123,12 @@ class RunSession {
       static_cast<void>(worker_.snapshot(every, limit));
       return every;
     };
+    backend.reload = [this](const Caller& by) { return reload("asked for by " + by.name, by.name); };
+    backend.status = [this] { return status(); };
+    backend.agents = [this] {
+      const DaemonStatus now = status();
+      return std::vector<AgentInfo>{{options_.agent, "attached", "sallyport run", now.connections, now.held}};
+    };
     AdminOptions admin_options;
     admin_options.data = config_.data;
     auto admin = AdminServer::begin(std::move(listeners), std::move(backend), std::move(admin_options));
@@ -132,13 +138,23 @@ class RunSession {
       std::cerr << "sallyport: what no rule decides is asked at " << address << '\n';
   }
 
+  DaemonStatus status() {
+    DaemonStatus now;
+    now.started = started_;
+    now.held = approvals_.counts().held;
+    now.connections = worker_.open_sessions();
+    return now;
+  }
+
   void begin_terminal() {
     std::unique_ptr<TerminalAsker> asker;
     if (options_.ask == Ask::terminal) {
       AskerOptions asking;
       asking.user = options_.user;
       asking.policy = std::make_unique<PolicyFile>(config_.policy, options_.policy_folder);
-      asking.policy_written = [this] { reload(); };
+      asking.policy_written = [this] {
+        static_cast<void>(reload("a rule was written on the terminal", options_.user));
+      };
       asking.colour = std::getenv("NO_COLOR") == nullptr;
       asker = std::make_unique<TerminalAsker>(approvals_, std::move(asking));
     }
@@ -146,14 +162,15 @@ class RunSession {
     if (!begun) throw std::runtime_error(begun.error().text);
   }
 
-  // After a rule was written; whatever is wrong with the new one, the old one stays, and the grant beside it.
-  void reload() {
+  // Whatever is wrong with the new one, the old one stays.
+  Outcome<std::string, std::vector<Complaint>> reload(const std::string& why, const std::string& who) {
+    const std::lock_guard lock(reloading_);
     auto next = Policy::load(config_.policy);
     PolicyEvent event;
     event.time = WallClock::now();
     event.old_uid = policy_.current()->uid();
-    event.why = "a rule was written on the terminal";
-    event.actor = options_.user;
+    event.why = why;
+    event.actor = who;
     event.accepted = next.has_value();
     if (next) {
       event.new_uid = (*next)->uid();
@@ -164,6 +181,8 @@ class RunSession {
     }
     static_cast<void>(audit_->append(std::move(event)));
     worker_.sweep(policy_.current());
+    if (!next) return next.error();
+    return (*next)->uid();
   }
 
   void heard(const Approvals::Happening& what) {
@@ -256,6 +275,8 @@ class RunSession {
   Approvals::Attendance attendance_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<Terminal> terminal_;
+  std::mutex reloading_;
+  const WallClock::time_point started_ = WallClock::now();
   Clock::time_point next_sweep_, next_report_ = Clock::now() + traffic_interval;
 };
 

@@ -399,6 +399,36 @@ TEST(Sandbox, HidesFoldersAndProtectsFiles) {
   EXPECT_EQ(line, "version: 1");
 }
 
+TEST(Sandbox, HidesFilesAndBringsItsOwn) {
+  Folder folder;
+  const std::string secret = folder.file("secret", "secret\n");
+  const std::string roots = std::string(own_files) + "/roots.pem";
+  SandboxPlan plan = plan_for({"/bin/sh", "-c",
+                               "cat " + secret + " " + roots + "; (echo x >>" + roots +
+                                   ") 2>/dev/null && echo changed; echo x >" + secret + "; rm -f " + secret +
+                                   " 2>/dev/null; mv " + secret + " " + secret + "2 2>/dev/null && echo moved"});
+  plan.hidden = {secret};
+  plan.files = {{"roots.pem", "roots\n"}};
+  const Ran ran = run(plan);
+  NEEDS_NAMESPACES(ran);
+  EXPECT_EQ(ran.said, "roots\n");
+  std::ifstream after(secret);
+  std::string line;
+  std::getline(after, line);
+  EXPECT_EQ(line, "secret");
+}
+
+TEST(Sandbox, TakesAProgramForMissingThoughAFolderOfItsPathIsClosed) {
+  SandboxPlan plan = plan_for({"no-such-program-anywhere"});
+  Folder folder;
+  fs::create_directory(folder.path() + "/closed");
+  fs::permissions(folder.path() + "/closed", fs::perms::none);
+  plan.environment = {"PATH=" + folder.path() + "/closed:/usr/bin"};
+  const Ran ran = run(plan);
+  NEEDS_NAMESPACES(ran);
+  EXPECT_EQ(ran.status, 127);
+}
+
 TEST(Sandbox, LeadsNameServiceToTheDoor) {
   const Ran ran = shell(
       "grep nameserver /etc/resolv.conf; grep '^hosts' /etc/nsswitch.conf; "
