@@ -2,6 +2,7 @@
 
 #include "net/within.hpp"
 #include "policy/combine.hpp"
+#include "policy/path.hpp"
 #include "proxy/attempt.hpp"
 #include "proxy/bound_session.hpp"
 #include "proxy/hold.hpp"
@@ -25,6 +26,14 @@ bool leaves_clean(const wire::RequestHead& head) {
 
 Outcome<Host> host_of(const wire::Authority& authority) {
   return Host::parse(authority.bracketed ? "[" + authority.host + "]" : authority.host);
+}
+
+// What a rule about paths has judged is what is sent and recorded (promise 5): an origin that leaves dot segments alone
+// would otherwise be asked for another path. One that can be read in two ways matches no such rule and stays as it is.
+void make_canonical(std::string& path) {
+  if (path.find('%') == std::string::npos && path.find("/.") == std::string::npos) return;
+  PathReadings readings = read_path(path);
+  if (!readings.ambiguous) path = std::move(readings.canonical);
 }
 
 class HttpSession {
@@ -194,6 +203,7 @@ class HttpSession {
   // --- one request
 
   Task<After> serve_request(wire::RequestHead head) {
+    make_canonical(head.target.path);
     HttpEvent event = event_of(head, inspected_ ? "https" : "http", config().audit);
     if (!version_.empty()) event.version = version_;
     auto asked = destination_of(head);

@@ -171,3 +171,11 @@ def test_H_13_and_H_20_the_origin_is_asked_as_the_request_was_understood(explici
         headers = json.loads(got.stdout)["headers"]
         assert headers["X-Kept"] == "yes" and headers["Host"] == "allowed.test"
         assert not any(name.lower().startswith("proxy-") for name in headers)
+
+
+@pytest.mark.parametrize("sent, path", [
+    ("/x/../repos/%61?q=%61/..", "/repos/a?q=%61/.."), ("/a%2fb", "/a%2Fb"), ("/./a%2fb", "/./a%2fb"), ("/..", "/"),
+    ("/a//../b", "/a//../b"), ("/%2e%2e/b", "/%2e%2e/b"), ("/a;x/../b", "/a;x/../b")])
+def test_H_13_the_path_that_was_judged_is_the_path_that_is_asked_for(explicit, sent, path):
+    seen = explicit.curl("--path-as-is", f"http://allowed.test{sent}")
+    assert json.loads(seen.stdout)["path"] == path
