@@ -203,7 +203,10 @@ TEST_F(SandboxedTerminal, StopsInAPipelineToo) {
 }
 
 TEST_F(SandboxedTerminal, BringsCtrlCToTheForegroundGroup) {
-  start("os.system('echo ready; sleep 60'); print('interrupted'); sys.exit(7)");
+  start(
+      "try:\n"
+      "  print('ready'); time.sleep(60)\n"
+      "except KeyboardInterrupt: sys.exit(7)\n");
   person->hear("ready");
   person->say("\003");
   EXPECT_STATUS(7);
@@ -211,8 +214,10 @@ TEST_F(SandboxedTerminal, BringsCtrlCToTheForegroundGroup) {
 
 TEST_F(SandboxedTerminal, StopsAndContinuesWithTheCommand) {
   start(
-      "signal.signal(signal.SIGCONT, lambda *_: print('continued'))\n"
-      "print('ready'); input(); sys.exit(5)\n");
+      "came = []; signal.signal(signal.SIGCONT, lambda *_: came.append(1))\n"
+      "print('ready')\n"
+      "while not came: time.sleep(.02)\n"
+      "print('continued'); input(); sys.exit(5)\n");
   if (person->hear("ready").find("ready") != std::string::npos) {
     person->say("\032");
     person->hear("[stopped]");
