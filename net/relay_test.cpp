@@ -267,7 +267,7 @@ TEST_F(CopyingRelayTest, KeepsTheLimitWithoutAnyPipe) {
 }
 
 TEST(PipePool, KeepsNoMoreThanItsCap) {
-  PipePool pool({.keep = 1, .lend = 3, .pipe_bytes = 64 << 10});
+  PipePool pool({.keep = 1, .lend = 3, .pipe_bytes = 64 << 10, .large_bytes = 64 << 10});
   {
     const PipeLease first = pool.borrow();
     const PipeLease second = pool.borrow();

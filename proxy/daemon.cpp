@@ -274,6 +274,19 @@ class Daemon {
     told_open_ = open;
   }
 
+  std::vector<Complaint> policy_faults() const {
+    const std::lock_guard lock(faults_mutex_);
+    return policy_faults_;
+  }
+
+  void keep_faults(std::vector<Complaint> faults) {
+    {
+      const std::lock_guard lock(faults_mutex_);
+      policy_faults_ = std::move(faults);
+    }
+    if (admin_) admin_->publish("policy", "{}");
+  }
+
   // Whatever is wrong with the new one, the old one stays.
   Outcome<std::string, std::vector<Complaint>> reload(const std::string& why, const std::string& who = "sallyport") {
     const auto old = policy_.current();
@@ -338,7 +351,6 @@ class Daemon {
   Task<> drain() {
     for (auto& worker : workers_) worker->stop_accepting();
     Timer timer(control_);
-    attachments_.reset();
     const auto insist = Clock::now() + config_.timeouts.drain;
     const auto give_up = insist + std::chrono::seconds(5);
     bool insisted = false;
@@ -357,6 +369,7 @@ class Daemon {
     guard_thread_ = std::jthread();
     listening_ = Approvals::Subscription();
     admin_.reset();
+    attachments_.reset();
     notify_.reset();
     for (auto& worker : workers_) worker->finish();
     for (auto& worker : workers_) worker->context().stop();
@@ -367,8 +380,6 @@ class Daemon {
   }
 
   const Config& config_;
-  std::shared_ptr<AttachMonitor> attach_monitor_;  // null: nothing can be attached
-  std::unique_ptr<Attachments> attachments_;
   PolicyHolder policy_;
   mutable std::mutex faults_mutex_;
   std::vector<Complaint> policy_faults_;  // why the last reload changed nothing
@@ -387,6 +398,8 @@ class Daemon {
   std::vector<std::unique_ptr<Worker>> workers_;
   Listening at_;
   std::optional<Monitor> monitor_;
+  std::shared_ptr<AttachMonitor> attach_monitor_;  // null: nothing can be attached
+  std::unique_ptr<Attachments> attachments_;
   AdminListeners admin_listeners_;
   asio::io_context control_{1};
   SignalSet signals_;
@@ -409,10 +422,10 @@ int serve(const Config& config) {
   make_folders(config, user);
   auto inspection = open_inspection(config);
   Listening at = wanted_listeners(config);
+  ensure_free(at);
   const unsigned count = config.threads ? config.threads : std::max(1U, std::thread::hardware_concurrency());
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned each = 0; each < count; ++each) {
-  std::shared_ptr<AttachMonitor> attach_monitor = start_attach_monitor(config, user);
     workers.push_back(std::make_unique<Worker>());
     workers.back()->open(at);
   }
@@ -430,6 +443,7 @@ int serve(const Config& config) {
     const auto checked = monitor->check();
     if (!checked) throw std::runtime_error("interception is not in force: " + checked.error().text);
   }
+  std::shared_ptr<AttachMonitor> attach_monitor = start_attach_monitor(config, user);
   const auto dropped = drop_privileges(user);
   if (!dropped) throw std::runtime_error(dropped.error().text);
   check_access(config, *policy, user);

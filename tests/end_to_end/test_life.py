@@ -1,4 +1,5 @@
 """Start, change of mind, orderly end, sudden death: what is reachable at each of them."""
+import json
 import signal
 import socket
 import subprocess
@@ -46,6 +47,20 @@ def test_F_02_a_reload_ends_open_connections_it_denies(start, explicit):
         since = reload(sallyport, POLICY.replace("  - { allow: echo.test", "  - { deny: echo.test"), "SIGHUP")
         assert receive_all(stream) == b""
     sallyport.wait_for(since, host="echo.test", closed_by="policy")
+
+
+@pytest.mark.parametrize("shared", ["proxy", "dns"])
+def test_two_daemons_never_share_a_port(start, world, shared):
+    ours = start()
+    listen = {"proxy": "10.77.0.1:3199", "dns": "10.77.0.1:5399", "console": "127.0.0.1:9199"}
+    listen[shared] = json.loads(ours.config_file.read_text())["listen"][shared]
+    second = Sallyport(world, listen=listen)
+    try:
+        with pytest.raises(AssertionError, match="(?s)ended with status 1.*in use"):
+            second.start()
+    finally:
+        second.close()
+    assert ours.process.poll() is None
 
 
 @pytest.mark.parametrize("text, line", [
