@@ -61,6 +61,7 @@ int run(const RunWords& words) {
   options.ask = ask_of(words, terminal ? OnTerminal::yes : OnTerminal::no);
   const Config config = run_config(words, user, options.ask);
   make_folders(config, "");
+  forget_old_runs(user.state, config.audit.keep);
   const auto policy = run_policy(words, config);
   SandboxPlan plan = run_plan(words, user, config, *policy);
   options.agent = words.agent.empty() ? "run" : words.agent;

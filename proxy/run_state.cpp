@@ -7,9 +7,12 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace sallyport {
 namespace {
@@ -43,6 +46,23 @@ std::unique_ptr<const Inspection> open_run_inspection(Config config, const std::
   const StateLock lock(state);
   config.data = state;
   return open_inspection(config);
+}
+
+std::string run_folder(const std::string& state) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
+  return state + "/run/" + std::to_string(now) + "-" + std::to_string(::getpid());
+}
+
+void forget_old_runs(const std::string& state, std::chrono::milliseconds keep) {
+  const auto oldest = (std::chrono::system_clock::now().time_since_epoch() - keep) / std::chrono::seconds(1);
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(state + "/run", error)) {
+    const std::string name = folder.path().filename().string();
+    long long began = 0;
+    const auto [end, fault] = std::from_chars(name.data(), name.data() + name.size(), began);
+    if (fault != std::errc() || end == name.data() + name.size() || *end != '-' || began >= oldest) continue;
+    std::filesystem::remove_all(folder.path(), error);
+  }
 }
 
 }  // namespace sallyport

@@ -6,6 +6,7 @@
 #include "telemetry/counters.hpp"
 #include "telemetry/otlp_exporter.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -18,5 +19,10 @@ std::unique_ptr<AuditLog> open_run_log(Config config, const std::string& state, 
                                        OtlpExporter* otlp);
 // One CA, so that somebody may trust it for good.
 std::unique_ptr<const Inspection> open_run_inspection(Config config, const std::string& state);
+
+// A folder of its own for a run that begins now: what it keeps, and its log unless another was named.
+std::string run_folder(const std::string& state);
+// Removes such folders that began longer ago than `keep`, with their logs.
+void forget_old_runs(const std::string& state, std::chrono::milliseconds keep);
 
 }  // namespace sallyport

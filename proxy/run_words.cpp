@@ -1,6 +1,7 @@
 #include "proxy/run_words.hpp"
 
 #include "policy/yaml.hpp"
+#include "proxy/run_state.hpp"
 #include "proxy/secrets.hpp"
 #include "telemetry/safe_text.hpp"
 
@@ -98,8 +99,7 @@ Config run_config(const RunWords& words, const RunUser& user, Ask ask) {
   if (ask == Ask::console) config.console = {ListenAddress{}};
   if (ask == Ask::deny) config.approvals.unattended = Unattended::refuse;
   // Of its own, so that runs at one time don't write one chain.
-  const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
-  config.data = user.state + "/run/" + std::to_string(now) + "-" + std::to_string(::getpid());
+  config.data = run_folder(user.state);
   config.audit.path = words.audit.empty() ? config.data + "/audit.jsonl" : fs::absolute(words.audit).string();
   return config;
 }
