@@ -51,6 +51,12 @@ std::vector<LiveConnection> LiveSessions::snapshot(std::size_t limit) const {
   return all;
 }
 
+void LiveSessions::drain() {
+  for (auto& session : sessions_) {
+    if (session.drain) session.drain();
+  }
+}
+
 void LiveSessions::stop_all(ClosedBy why) {
   for (auto place = sessions_.begin(); place != sessions_.end();) {
     LiveSession& session = *place++;

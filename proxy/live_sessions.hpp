@@ -27,6 +27,8 @@ struct LiveSession {
   const Clock::time_point* last_active = nullptr;
   std::function<std::optional<ClosedBy>(const Policy&)> must_end;  // nullopt: it may go on
   std::function<void()> report_traffic;
+  // Set where one connection carries many requests: no further ones, and then its end.
+  std::function<void()> drain;
   // Set once it is known who wants where; what the admin API shows.
   const ConnectionRecord* record = nullptr;
   std::string grants;
@@ -46,6 +48,7 @@ class LiveSessions {
   void sweep(const Policy& policy, Clock::time_point now, Clock::duration idle);
   void report_traffic();
   std::vector<LiveConnection> snapshot(std::size_t limit) const;
+  void drain();
   void stop_all(ClosedBy why);
   void stop_attached(std::uint64_t door, ClosedBy why);
 

@@ -335,6 +335,7 @@ void Worker::stop_accepting() {
     for (auto& [id, door] : attached_) close_attached(*door);
     attached_.clear();
     if (dns_) dns_->stop();
+    live_.drain();
   });
 }
 

@@ -86,10 +86,14 @@ struct Http2Chain : ::testing::Test {
       if (!sent) break;
     }
   }
-  // The way back decides: its end is the end of both.
+  static Task<> watch(MemoryStream& near) {
+    const auto gone = co_await near.peer_gone();
+    static_cast<void>(gone);
+  }
+  // The way back decides: its end is the end of both. So is a client that leaves, whatever a copy waits for.
   Task<> pipe(std::unique_ptr<MemoryStream> near) {
     const auto far = upstream->open();
-    co_await (copy(*near, *far) || copy(*far, *near));
+    co_await (copy(*near, *far) || copy(*far, *near) || watch(*near));
     near->finish();
   }
 
@@ -247,6 +251,37 @@ TEST_F(Http2Chain, ADownloadNobodyReadsStandsStill) {
   EXPECT_LT(sent, 2'000'000u);
   stream.reset();
   run_until([&] { return origin->active() == 0 && running == 4; });
+}
+
+TEST_F(Http2Chain, H_17_AnUploadNobodyReadsStandsStill) {
+  bool asked = false;
+  handler = [&](MemoryStream& stream, const wire::RequestHead&) -> Task<> {
+    asked = true;
+    const auto gone = co_await stream.peer_gone();
+    EXPECT_TRUE(gone);
+  };
+  auto stream = client->open();
+  std::uint64_t sent = 0;
+  const std::string piece = wire::chunk_header(1000) + std::string(1000, 'x') + "\r\n";
+  auto ask = [&]() -> Task<> {
+    co_await say(*stream, chunked_post);
+    const auto bytes = bytes_of(piece);
+    for (;;) {
+      const auto written = co_await stream->write(bytes);
+      if (!written) break;
+      sent += 1000;
+    }
+  };
+  spawn(ask());
+  run_until([&] { return asked; });
+  context.run_for(std::chrono::milliseconds(300));
+  const std::uint64_t before = sent;
+  context.run_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(sent, before);
+  EXPECT_GT(sent, 0u);
+  EXPECT_LT(sent, 1'000'000u);
+  stream->abort();
+  run_until([&] { return running == 4; });
 }
 
 TEST_F(Http2Chain, ABidirectionalStreamGoesBackAndForth) {

@@ -126,7 +126,7 @@ class Http2Client::Impl final : public Http2Endpoint {
   bool closing_ = false;
 };
 
-Http2Client::Http2Client(const Executor& executor, Stream& transport, Http2Options options)
+Http2Client::Http2Client(const Executor& executor, Stream& transport, const Http2Options& options)
     : impl_(std::make_unique<Impl>(executor, transport, options)) {}
 
 Http2Client::~Http2Client() = default;

@@ -11,7 +11,7 @@ namespace sallyport {
 class Http2Client {
  public:
   // `transport` outlives it; `executor` is that of its thread. Windows are at least Http2Options::upstream_window.
-  Http2Client(const Executor& executor, Stream& transport, Http2Options options);
+  Http2Client(const Executor& executor, Stream& transport, const Http2Options& options);
   ~Http2Client();
   Http2Client(const Http2Client&) = delete;
   Http2Client& operator=(const Http2Client&) = delete;

@@ -53,6 +53,7 @@ class Http2Endpoint {
   // What was sent to the end of the stream.
   virtual void on_sent_whole(std::int32_t) {}
   virtual void on_malformed(std::string_view why) = 0;
+  virtual void on_goaway_sent() {}
   virtual void on_ping_answered() {}
 
   // --- what they do it with

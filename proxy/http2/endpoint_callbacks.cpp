@@ -158,6 +158,7 @@ struct EndpointCallbacks {
   static int on_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     Http2Endpoint& endpoint = endpoint_of(user);
     if (frame->hd.type == NGHTTP2_DATA) endpoint.guard_.data();
+    if (frame->hd.type == NGHTTP2_GOAWAY) endpoint.on_goaway_sent();
     if (!ends_stream(*frame)) return 0;
     Exchange* exchange = exchange_of(session, frame->hd.stream_id);
     if (exchange) exchange->out_is_sent = true;

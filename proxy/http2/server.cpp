@@ -11,13 +11,12 @@ class Http2Server::Impl final : public Http2Endpoint {
   Impl(const Executor& executor, Stream& transport, const Http2Options& options, Http2ServerEvents events)
       : Http2Endpoint(Role::server, executor, transport, options), events_(std::move(events)) {}
 
-  // A notice first: requests that are on their way are still taken (RFC 9113, 6.8). Whoever answers the PING has read
-  // the notice.
+  // A notice first: requests that are on their way are still taken (RFC 9113, 6.8). Whoever answers the PING behind it
+  // has read the notice.
   void drain() {
-    if (draining_) return;
-    draining_ = true;
+    if (drain_ != Drain::none) return;
+    drain_ = Drain::notice;
     nghttp2_submit_shutdown_notice(session());
-    nghttp2_submit_ping(session(), NGHTTP2_FLAG_NONE, nullptr);
     wake();
   }
 
@@ -130,15 +129,27 @@ class Http2Server::Impl final : public Http2Endpoint {
     if (events_.on_malformed) events_.on_malformed(why);
   }
 
-  void on_ping_answered() override {
-    if (draining_) close();
+  // Not before: nghttp2 sends a PING ahead of what waits.
+  void on_goaway_sent() override {
+    if (drain_ != Drain::notice) return;
+    drain_ = Drain::ping;
+    nghttp2_submit_ping(session(), NGHTTP2_FLAG_NONE, nullptr);
   }
 
+  void on_ping_answered() override {
+    if (drain_ != Drain::ping) return;
+    drain_ = Drain::last;
+    close();
+  }
+
+  enum class Drain { none, notice, ping, last };
+
   Http2ServerEvents events_;
-  bool draining_ = false;
+  Drain drain_ = Drain::none;
 };
 
-Http2Server::Http2Server(const Executor& executor, Stream& transport, Http2Options options, Http2ServerEvents events)
+Http2Server::Http2Server(const Executor& executor, Stream& transport, const Http2Options& options,
+                         Http2ServerEvents events)
     : impl_(std::make_unique<Impl>(executor, transport, options, std::move(events))) {}
 
 Http2Server::~Http2Server() = default;

@@ -31,7 +31,7 @@ struct Http2ServerEvents {
 class Http2Server {
  public:
   // `transport` outlives it; `executor` is that of its thread.
-  Http2Server(const Executor& executor, Stream& transport, Http2Options options, Http2ServerEvents events);
+  Http2Server(const Executor& executor, Stream& transport, const Http2Options& options, Http2ServerEvents events);
   ~Http2Server();
   Http2Server(const Http2Server&) = delete;
   Http2Server& operator=(const Http2Server&) = delete;

@@ -2,12 +2,13 @@
 import hashlib
 import os
 import re
+import signal
 
 import pytest
 
 from laboratory.clients import Agent, tunnel
 from laboratory.daemon import kind, wait_until
-from laboratory.raw_http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING,
+from laboratory.raw_http2 import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING,
                                   PROTOCOL_ERROR, RawHttp2, literal)
 
 POLICY = """\
@@ -78,7 +79,8 @@ print("denied", code(channel.unary_unary("/other.Service/One"), b"").split(":")[
 @pytest.fixture(scope="module")
 def daemon(start, world):
     return start(gateway=True, policy=POLICY, inspect={"roots": [str(world.internet.certificates.ca)]},
-                 limits={"rate_per_agent": "10000/s", "per_agent": 2000})
+                 limits={"rate_per_agent": "10000/s", "per_agent": 2000},
+                 timeouts={"sniff": "3s", "connect": "3s", "drain": "20s"})
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def nghttpd(world):
     folder = world.folder / "nghttpd"
     (folder / "files").mkdir(parents=True)
     (folder / "files" / "small").write_text("small\n")
-    (folder / "files" / "large").write_bytes(os.urandom(20 << 20))
+    (folder / "files" / "large").write_bytes(os.urandom(4 << 20))
     both = world.internet.certificates.odd("nghttpd", "DNS:allowed.test")
     key = both.with_suffix(".key")
     output = open(world.folder / "nghttpd.txt", "wb")
@@ -266,3 +268,16 @@ def test_every_request_of_a_connection_is_recorded_by_itself(agent, daemon):
     events = daemon.wait_for(mark, kind="request", count=3)
     assert sorted(each["http_request"]["url"]["path"] for each in events if kind(each) == "request") == \
         ["/ok/1", "/ok/2", "/secret"]
+
+
+def test_a_daemon_that_stops_says_goaway_and_waits_for_no_quiet_connection(raw, daemon):
+    """Last, for it ends the daemon."""
+    raw.send(raw.headers(1, REQUEST))
+    assert raw.status(1) == "200"
+    daemon.signal(signal.SIGTERM)
+    assert raw.code_of(0) == 0
+    asked = raw.read(lambda frame: frame[0] == PING)
+    raw.send(raw.frame(PING, ACK, 0, asked[3]))
+    assert raw.code_of(0) == 0
+    assert raw.read(lambda frame: False) is None
+    assert daemon.process.wait(timeout=10) == 0
