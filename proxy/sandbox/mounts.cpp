@@ -45,7 +45,11 @@ void keep_mounts_to_ourselves() {
 }
 
 void mount_proc() {
-  mount_or_throw("proc", "/proc", "proc", no_suid | no_devices | no_exec, nullptr);
+  if (::mount("proc", "/proc", "proc", no_suid | no_devices | no_exec, nullptr) == 0) return;
+  if (errno != EPERM) mount_failed("/proc");
+  throw MountFault(
+      "/proc can't be made the sandbox's own: parts of this one are covered, as containers do it. Start the container "
+      "with its own system paths, say --security-opt systempaths=unconfined");
 }
 
 void mount_empty(const std::string& folder, const char* mode) {

@@ -212,6 +212,12 @@ def test_names_the_setting_that_forbids_user_namespaces(runner, world):
     assert process.returncode == 125 and "user.max_user_namespaces" in err and "ran" not in out, (process.returncode, out, err)
 
 
+def test_says_what_a_container_must_give(runner, world):
+    covered = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /proc/keys && exec "$@"', "sh"]
+    done = world.gateway.run([*covered, *runner.command(["echo", "ran"])], env=runner.environment(), cwd=runner.folder)
+    assert done.returncode == 125 and "systempaths=unconfined" in done.stderr and "ran" not in done.stdout, said(done)
+
+
 def test_learns_a_policy_that_then_suffices(runner, world):
     learned = runner.folder / "learned.yaml"
     runner.folder.chmod(0o777)
