@@ -64,7 +64,12 @@ class BodyCopy {
         size += step->data.size();
         from_.consume(step->consumed);
       }
-      if (decoder.done() && chunked_out_) bytes += wire::last_chunk(masked(decoder.trailers()));
+      if (decoder.done() && chunked_out_) {
+        const std::string end = wire::last_chunk(masked(decoder.trailers()));
+        bytes += end;
+        // Trailers carry what their sender likes, as a body does.
+        size += end.size() - wire::last_chunk().size();
+      }
       const BodyEnd sent = co_await send(std::move(bytes), size);
       if (sent != BodyEnd::complete) co_return sent;
     }

@@ -78,6 +78,19 @@ def test_a_request_uploads_no_more_than_its_rule_says(ruled, agent, world):
     assert agent.curl("-X", "POST", "--data-binary", "@-", "http://limited.test/", input="y" * 50_000).returncode == 0
 
 
+def test_trailers_are_bytes_that_were_sent(ruled, explicit, world):
+    """A head, a body and trailers that are each below the limit, and together above it."""
+    world.internet.forget()
+    since = ruled.mark()
+    trailers = b"".join(b"X-%d: %s\r\n" % (i, b"t" * 2000) for i in range(2))
+    with explicit.proxy() as stream:
+        stream.sendall(b"POST http://limited.test/ HTTP/1.1\r\nHost: limited.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+                       b"%x\r\n" % 100_000 + b"y" * 100_000 + b"\r\n0\r\n" + trailers + b"\r\n")
+        assert b'"body": 100000' not in receive_all(stream)
+    end = ruled.wait_for(since, host="limited.test", closed_by="limit")[0]
+    assert end["traffic"]["bytes_out"] <= 100 << 10
+
+
 def test_a_download_breaks_off_at_its_limit(ruled, agent):
     for scheme in ("http", "https"):
         since = ruled.mark()
