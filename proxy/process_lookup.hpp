@@ -14,7 +14,7 @@ namespace sallyport {
 class ProcessLookup {
  public:
   // How long a connection may wait for it; an answer that comes later is as good as none.
-  static constexpr auto patience = std::chrono::milliseconds(250);
+  static constexpr auto patience = std::chrono::seconds(1);
 
   ProcessLookup() = default;
   ProcessLookup(const ProcessLookup&) = delete;

@@ -15,14 +15,16 @@
 #include <cstring>
 #include <map>
 #include <poll.h>
+#include <thread>
 #include <unistd.h>
 
 namespace sallyport {
 namespace {
 
-// Who is where changes slowly; who was not found may have come a moment ago.
+// Who is where changes slowly. Who was not found may have come a moment ago, but looking at a large host all the time
+// would leave time for nothing else: at most every fourth moment.
 constexpr auto members_last = std::chrono::seconds(1);
-constexpr auto members_last_where_nobody_is = std::chrono::milliseconds(50);
+constexpr int pause_between_looks = 3;
 constexpr std::size_t most_namespaces = 4096;
 
 struct Door {
@@ -89,9 +91,10 @@ class Doors {
     if (door == doors_.end()) return answer;
     const auto until = Clock::now() + std::chrono::milliseconds(order.milliseconds);
     const ConnectionEnds ends{order.client.value(), order.client.port, order.server.value(), order.server.port};
-    bool fresh = look(members_last);
+    const bool fresh = members_.age() > members_last;
+    if (fresh) members_.look();
     auto found = find(door->second, ends, until);
-    if (!found && !fresh && look(members_last_where_nobody_is)) found = find(door->second, ends, until);
+    if (!found && !fresh && look_again(until)) found = find(door->second, ends, until);
     answer.found = found.has_value();
     if (found) answer.process = FlatProcess::of(*found);
     return answer;
@@ -128,8 +131,10 @@ class Doors {
     return std::nullopt;
   }
 
-  bool look(Clock::duration last) {
-    if (members_.age() < last) return false;
+  bool look_again(Clock::time_point until) {
+    const auto pause = members_.cost() * pause_between_looks - members_.age();
+    if (Clock::now() + pause + members_.cost() > until) return false;
+    if (pause > Clock::duration::zero()) std::this_thread::sleep_for(pause);
     members_.look();
     return true;
   }

@@ -4,6 +4,7 @@
 #include "proxy/process/socket_inode.hpp"
 
 #include <algorithm>
+#include <compare>
 #include <memory>
 #include <unordered_set>
 
@@ -13,8 +14,9 @@ namespace {
 constexpr std::size_t most_parents = 8;
 
 struct Holder {
-  pid_t pid;
   std::uint64_t started;
+  pid_t pid;
+  friend auto operator<=>(const Holder&, const Holder&) = default;
 };
 
 class Search {
@@ -67,8 +69,9 @@ class Search {
     }
     if (program_ && *program_ != *program) sure_ = false;
     program_ = program;
-    // Of those that began within one tick the first one met: a parent comes before its child.
-    if (!eldest_ || stat->started < eldest_->started) eldest_ = Holder{process.pid(), stat->started};
+    // Many begin within one tick; then a parent has the smaller number, but where they have been used up in between.
+    const Holder holder{stat->started, process.pid()};
+    if (!eldest_ || holder < *eldest_) eldest_ = holder;
   }
 
   std::optional<ProcessInfo> describe() const {

@@ -17,6 +17,8 @@ class NetworkMembers {
   void look();
   // How old the last look is.
   Clock::duration age() const { return Clock::now() - looked_; }
+  // How long it took.
+  Clock::duration cost() const { return cost_; }
   // As it was then.
   std::vector<pid_t> of(const FileIdentity& network) const;
 
@@ -24,6 +26,7 @@ class NetworkMembers {
   using Key = std::pair<std::uint64_t, std::uint64_t>;
   std::map<Key, std::vector<pid_t>> members_;
   Clock::time_point looked_{};
+  Clock::duration cost_{};
 };
 
 }  // namespace sallyport

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -41,6 +42,25 @@ Outcome<void> bring_up_lo() {
   return {};
 }
 
+// One rtnetlink request and its answer.
+Outcome<void> tell_kernel(const nlmsghdr& request, const char* otherwise) {
+  const OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (::sendto(socket.get(), &request, request.nlmsg_len, 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) < 0) {
+    return system_complaint("rtnetlink");
+  }
+  alignas(nlmsghdr) char buffer[4096];
+  const ssize_t got = ::recv(socket.get(), buffer, sizeof buffer, 0);
+  const auto* answer = reinterpret_cast<const nlmsghdr*>(buffer);
+  if (got < static_cast<ssize_t>(sizeof(nlmsghdr) + sizeof(nlmsgerr)) || answer->nlmsg_type != NLMSG_ERROR) {
+    return Complaint{"rtnetlink gave no answer"};
+  }
+  errno = -static_cast<const nlmsgerr*>(NLMSG_DATA(answer))->error;
+  if (errno != 0) return system_complaint(otherwise);
+  return {};
+}
+
 struct RouteRequest {
   nlmsghdr header;
   rtmsg route;
@@ -50,7 +70,6 @@ struct RouteRequest {
 
 // `ip route add local default dev lo`: whatever is dialled is here.
 Outcome<void> add_route(int family) {
-  const OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   RouteRequest request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = RTM_NEWROUTE;
@@ -63,20 +82,33 @@ Outcome<void> add_route(int family) {
   request.attribute.rta_type = RTA_OIF;
   request.attribute.rta_len = RTA_LENGTH(sizeof request.interface);
   request.interface = ::if_nametoindex("lo");
-  sockaddr_nl kernel{};
-  kernel.nl_family = AF_NETLINK;
-  if (::sendto(socket.get(), &request, sizeof request, 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) < 0) {
-    return system_complaint("rtnetlink");
-  }
-  alignas(nlmsghdr) char buffer[4096];
-  const ssize_t got = ::recv(socket.get(), buffer, sizeof buffer, 0);
-  const auto* answer = reinterpret_cast<const nlmsghdr*>(buffer);
-  if (got < static_cast<ssize_t>(sizeof(nlmsghdr) + sizeof(nlmsgerr)) || answer->nlmsg_type != NLMSG_ERROR) {
-    return Complaint{"rtnetlink gave no answer"};
-  }
-  errno = -static_cast<const nlmsgerr*>(NLMSG_DATA(answer))->error;
-  if (errno != 0) return system_complaint("the route can't be added");
-  return {};
+  return tell_kernel(request.header, "the route can't be added");
+}
+
+struct AddressRequest {
+  nlmsghdr header;
+  ifaddrmsg address;
+  rtattr attribute;
+  std::array<std::uint8_t, 16> bytes;
+};
+
+// Programs that ask for addresses "as this machine has them" (AI_ADDRCONFIG) are told of none where there is only
+// loopback: 192.0.0.8 is the IPv4 dummy address (RFC 7600), the other is like it.
+Outcome<void> add_address(int family) {
+  AddressRequest request{};
+  request.address.ifa_family = static_cast<std::uint8_t>(family);
+  request.address.ifa_prefixlen = family == AF_INET ? 32 : 128;
+  request.address.ifa_scope = RT_SCOPE_UNIVERSE;
+  request.address.ifa_flags = IFA_F_NODAD;
+  request.address.ifa_index = ::if_nametoindex("lo");
+  ::inet_pton(family, family == AF_INET ? "192.0.0.8" : "fd53:414c:4c59:1::8", request.bytes.data());
+  request.attribute.rta_type = IFA_LOCAL;
+  request.attribute.rta_len = static_cast<std::uint16_t>(RTA_LENGTH(family == AF_INET ? 4 : 16));
+  request.header.nlmsg_len =
+      static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof request.address)) + request.attribute.rta_len;
+  request.header.nlmsg_type = RTM_NEWADDR;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  return tell_kernel(request.header, "lo can't be given an address");
 }
 
 bool has_ipv6() {
@@ -126,6 +158,7 @@ std::uint16_t port_of(const OwnedFd& socket) {
 }
 
 Outcome<void> add_family(int family, SandboxSockets& sockets) {
+  if (auto added = add_address(family); !added) return added;
   if (auto added = add_route(family); !added) return added;
   const bool v4 = family == AF_INET;
   auto door = bound_socket(family, SOCK_STREAM, v4 ? "127.0.0.1" : "::1", 0);

@@ -84,7 +84,7 @@ def test_what_is_inside_reaches_what_its_rules_allow_and_the_record_says_by_whic
     assert os.path.samefile(process["file"]["path"], "/usr/bin/curl")
     # It has no other agent's rules, and no other agent has its.
     assert not cell.reaches("http://other.test/") and not cell.reaches("http://denied.test/")
-    assert ours(daemon.wait_for(since, kind="refuse", host="denied.test")[0])["agent"] == "cell"
+    assert ours(daemon.wait_for(since, kind="dns", host="denied.test", verdict="deny")[0])["agent"] == "cell"
 
 
 def test_dns_of_any_resolver_is_answered_and_other_datagrams_fail_at_once(cell):

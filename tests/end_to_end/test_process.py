@@ -1,4 +1,5 @@
 """Which program opened a connection: in the record, in the question, and in rules with `exe`."""
+import json
 import os
 import shutil
 import subprocess
@@ -6,7 +7,7 @@ import subprocess
 import pytest
 
 from laboratory.cells import cells
-from laboratory.daemon import ours
+from laboratory.daemon import host, ours, wait_until
 
 CURL = os.path.realpath("/usr/bin/curl")
 WGET = ["wget", "-q", "-T", "8", "-t", "1", "-O", "/dev/null"]
@@ -15,7 +16,7 @@ POLICY = f"""\
 version: 1
 default: deny
 rules:
-  - allow: allowed.test
+  - allow: [allowed.test, six.test]
   - {{ allow: four.test, exe: [{CURL}] }}
   - {{ deny: "**.allowed.test", exe: [{os.path.realpath("/usr/bin/wget")}] }}
 """
@@ -90,14 +91,18 @@ def test_a_socket_of_several_programs_is_no_single_programs(daemon, cell):
 
 def test_one_that_ended_at_once_is_absent_rather_than_somebody_else(daemon, cell):
     since = daemon.mark()
-    script = ("import os, socket; s = socket.create_connection(('allowed.test', 80)); "
-              "s.sendall(b'GET / HTTP/1.1\\r\\nHost: allowed.test\\r\\nConnection: close\\r\\n\\r\\n'); os._exit(0)")
-    for _ in range(5):
-        cell.run(["/usr/bin/python3", "-c", script], env=cell.environment())
-    for record in daemon.wait_for(since, count=1, kind="open", host="allowed.test"):
+    script = ("import os, socket; s = socket.create_connection(('{0}', 80)); "
+              "s.sendall(b'GET / HTTP/1.1\\r\\nHost: {0}\\r\\nConnection: close\\r\\n\\r\\n'); os._exit(0)")
+    for name in ["six.test"] * 4 + ["allowed.test"]:
+        cell.run(["/usr/bin/python3", "-c", script.format(name)], env=cell.environment())
+    for record in daemon.wait_for(since, count=4, kind="open", host="six.test"):
         found = process_of(record)
         assert not found or found["name"] == "python3"
         assert ours(record)["agent"] == "cell"
+    # Of whom nothing is known, a denial for one program holds.
+    last = wait_until(lambda: [event for event in daemon.events(since) if event["class_uid"] == 4001
+                               and host(event) == "allowed.test"], "the last one's record")[0]
+    assert process_of(last) or ours(last)["verdict"] == "deny"
 
 
 def test_hostile_words_of_a_program_stay_one_line(daemon, cell):
@@ -105,5 +110,6 @@ def test_hostile_words_of_a_program_stay_one_line(daemon, cell):
     script = r"exec -a $'curl\n{\"x\":1}\e[31m' curl -sS -o /dev/null http://allowed.test/"
     subprocess.run(cell.command(["bash", "-c", script]), env=cell.environment(), check=True, timeout=20)
     daemon.wait_for(since, kind="open", host="allowed.test")
-    line = next(line for line in daemon.lines()[since:] if b"cmd_line" in line)
-    assert b"\x1b" not in line and rb'curl\n{\"x\":1}' in line
+    line = next(line for line in daemon.lines()[since:] if b'"cmd_line":"curl' in line)
+    assert b"\x1b" not in line
+    assert json.loads(line)["actor"]["process"]["cmd_line"].startswith("curl\n{\"x\":1}"), line

@@ -23,7 +23,7 @@ class Cell(Namespace):
         return self.run([program, "-sS", "--max-time", "8", *words], env=self.environment())
 
     def reaches(self, url="http://allowed.test/"):
-        return self.curl("-o", "/dev/null", url).returncode == 0
+        return self.curl("-f", "-o", "/dev/null", url).returncode == 0
 
     def background(self, *words):
         return self.start(words, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
