@@ -57,8 +57,9 @@ struct GatewayConfig {
 
 // Both files or neither: then Sallyport makes its own CA.
 struct InspectConfig {
-  std::string ca_cert, ca_key;     // paths
-  std::vector<std::string> roots;  // paths of PEM files that upstream certificates may be signed by, beside the system's
+  std::string ca_cert, ca_key;  // paths
+  std::vector<std::string>
+      roots;  // paths of PEM files that upstream certificates may be signed by, beside the system's
 };
 
 enum class UnknownAgents { default_, deny };
