@@ -163,7 +163,7 @@ def test_reaches_the_hosts_loopback_only_by_a_rule_that_names_it(runner, world):
     with host_server(world) as server:
         port = server.getsockname()[1]
         ask = ("import socket, sys\ns = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)\n"
-               "print(s.recv(99))")
+               "s.sendall(b'hi\\n'); print(s.recv(99))")
         def attempt(rule, *to):
             runner.write_policy(f"version: 1\ndefault: deny\nrules:\n  - {rule}\n")
             return runner.start("/usr/bin/python3", "-c", ask, *(to or ("host.sallyport.internal", port)))
@@ -172,6 +172,13 @@ def test_reaches_the_hosts_loopback_only_by_a_rule_that_names_it(runner, world):
             client.sendall(b"hello")
             status, out, err = finish(process)
         assert (status, out) == (0, "b'hello'\n"), err
+        runner.write_policy(f"version: 1\ndefault: deny\nrules:\n  - {{ allow: host.sallyport.internal, ports: [{port}] }}\n")
+        process = runner.start("curl", "-sS", f"http://host.sallyport.internal:{port}/")
+        with server.accept()[0] as client:
+            assert b"Host: host.sallyport.internal" in client.recv(999)
+            time.sleep(1.5)  # a look at what the policy still allows comes every second
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            assert finish(process)[:2] == (0, "hello")
         server.settimeout(0.2)
         for rule, *to in ((f"{{ allow: any, ports: [{port}], protocol: tcp }}",),
                           (f'{{ allow: "*.sallyport.internal", ports: [{port}], protocol: tcp }}',),
