@@ -142,15 +142,23 @@ void Http2Endpoint::serve_touched() {
   for (Exchange* exchange : touched) {
     exchange->touched = false;
     const std::size_t opened = exchange->flush_in();
-    if (!exchange->closed) {
-      if (opened > 0) nghttp2_session_consume_stream(session(), exchange->id, opened);
-      serve(*exchange);
-    }
+    open_window(*exchange, opened);
+    if (!exchange->closed) serve(*exchange);
     if (exchange->closed && (exchange->in_is_flushed() || !exchange->far().has_reader())) retire(*exchange);
   }
 }
 
+void Http2Endpoint::open_window(Exchange& exchange, std::size_t size) {
+  if (size == 0) return;
+  if (exchange.closed) {
+    nghttp2_session_consume_connection(session(), size);
+  } else {
+    nghttp2_session_consume(session(), exchange.id, size);
+  }
+}
+
 void Http2Endpoint::retire(Exchange& exchange) {
+  open_window(exchange, exchange.unopened());  // what nobody will read
   if (exchange.in_is_whole()) exchange.far().finish();
   auto far = exchange.take_far();
   far->on_change(nullptr);

@@ -84,6 +84,8 @@ class Http2Endpoint {
   Task<> hand_over_the_rest();
   void serve_touched();
   void retire(Exchange& exchange);
+  // The peer may send so many bytes in place of those that were taken.
+  void open_window(Exchange& exchange, std::size_t size);
   void gather_output();
   void closed(Exchange& exchange, Http2Error error);
   // Counts; at too many, GOAWAY and the end.

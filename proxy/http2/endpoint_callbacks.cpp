@@ -127,16 +127,16 @@ struct EndpointCallbacks {
                      std::size_t size, void* user) {
     Http2Endpoint& endpoint = endpoint_of(user);
     endpoint.data_in_frame_ += size;
-    // What a stream holds is bounded by its own window; a connection's that waited for the slowest would let one held
-    // request stop the others.
-    nghttp2_session_consume_connection(session, size);
     Exchange* exchange = exchange_of(session, id);
-    if (!exchange || exchange->malformed) return 0;
-    if (!exchange->put_data({data, size})) {
-      exchange->malformed = true;
-      endpoint.reset(id, Http2Error::protocol_error);
+    const bool taken = exchange && !exchange->malformed && exchange->put_data({data, size});
+    if (taken) {
+      endpoint.touch(*exchange);
+      return 0;
     }
-    endpoint.touch(*exchange);
+    nghttp2_session_consume_connection(session, size);
+    if (!exchange || exchange->malformed) return 0;
+    exchange->malformed = true;
+    endpoint.reset(id, Http2Error::protocol_error);
     return 0;
   }
 

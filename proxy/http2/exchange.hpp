@@ -28,6 +28,7 @@ class Exchange {
   bool put_end(const wire::Fields& trailers);
   // Moves what there is room for. The answer: how many bytes the peer may send in their place.
   std::size_t flush_in();
+  std::size_t unopened() const { return unopened_; }
   bool in_has_head() const { return in_has_head_; }
   bool in_is_whole() const { return in_is_whole_; }
   bool in_is_flushed() const { return waiting_.size() == waiting_start_; }

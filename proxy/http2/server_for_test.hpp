@@ -11,7 +11,13 @@
 namespace sallyport::testing {
 
 struct ServerTest : ::testing::Test {
-  explicit ServerTest(Http2Options its_options = {}) : options(std::move(its_options)) {
+  // Wide, so that a test may say or read a whole message at once.
+  static Http2Options wide() {
+    Http2Options options;
+    options.stream_capacity = 64 << 10;
+    return options;
+  }
+  explicit ServerTest(Http2Options its_options = wide()) : options(std::move(its_options)) {
     auto [near, far] = MemoryStream::make_pair(context.get_executor(), 8 << 20);
     client = std::make_unique<RawPeer>(std::move(near));
     transport = std::move(far);

@@ -313,6 +313,49 @@ TEST_F(Http2Requests, ADrainServesWhatIsUnderWayAndEnds) {
   EXPECT_TRUE(client->stream().at_end());
 }
 
+struct NarrowServer : ServerTest {
+  static Http2Options narrow() {
+    Http2Options options;
+    options.stream_capacity = 1000;
+    return options;
+  }
+  NarrowServer() : ServerTest(narrow()) {}
+
+  void upload(std::uint32_t id) {
+    client->headers(id, get("/up", "POST"), no_flag);
+    for (int i = 0; i < 6; ++i) client->data(id, std::string(10'000, 'x'));
+    run();
+  }
+};
+
+// What all of them hold is bounded by the connection's window.
+TEST_F(NarrowServer, OpensTheConnectionsWindowOnlyAsRequestsAreRead) {
+  for (std::uint32_t id = 1; id < 2 * 15; id += 2) upload(id);
+  EXPECT_EQ(requests.size(), 15u);
+  client->frames.clear();
+  run();
+  EXPECT_FALSE(client->find(NGHTTP2_WINDOW_UPDATE, 0));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    for (std::string got = "."; !got.empty(); run()) got = read(i);
+  }
+  EXPECT_TRUE(client->find(NGHTTP2_WINDOW_UPDATE, 0));
+}
+
+TEST_F(NarrowServer, GivesBackTheWindowOfWhatNobodyWillRead) {
+  for (std::uint32_t id = 1; id < 2 * 50; id += 2) {
+    upload(id);
+    client->reset(id, NGHTTP2_CANCEL);
+    run();
+  }
+  for (std::uint32_t id = 101; id < 101 + 2 * 50; id += 2) {
+    upload(id);
+    answer(requests.size() - 1, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_EQ(client->code(id), NGHTTP2_NO_ERROR);
+  }
+  EXPECT_EQ(client->code(0), -1);
+  EXPECT_EQ(requests.size(), 100u);
+}
+
 struct QuietServer : ServerTest {
   static Http2Options brief() {
     Http2Options options;

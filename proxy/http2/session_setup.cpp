@@ -28,7 +28,8 @@ Option make_option(const Http2Options& options) {
   return option;
 }
 
-// A connection's window is no limit of its own: what came is counted by its stream's.
+// So many uploads whose readers wait fill a connection's window, and what is kept of it in memory; one of them, or a
+// few that are held, must not stop the others.
 constexpr std::uint32_t streams_in_window = 16;
 
 void submit_settings(nghttp2_session* session, std::vector<nghttp2_settings_entry> entries,
