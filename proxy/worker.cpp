@@ -336,6 +336,7 @@ void Worker::stop_accepting() {
     attached_.clear();
     if (dns_) dns_->stop();
     live_.drain();
+    tell_of_repeats();
   });
 }
 
