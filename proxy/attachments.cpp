@@ -80,7 +80,10 @@ Outcome<AgentInfo> Attachments::attach(const AttachRequest& request, const Calle
   const auto attached = attach_as(request.agent, place);
   tell_of_request("agents.attach", ApiEvent::Activity::create, request.agent, by, attached);
   if (!attached) return attached.error();
-  return info(request.agent, place);
+  AgentInfo made = info(request.agent, place);
+  if (!policy_.current()->has_agent(request.agent))
+    made.detail += " (the policy has no agent of this name: the common rules apply)";
+  return made;
 }
 
 Outcome<void> Attachments::detach(const std::string& agent, const Caller& by) {
@@ -172,7 +175,8 @@ void Attachments::mind(const std::stop_token& stop) {
                                      [watch](const pollfd& each) { return each.fd == watch && each.revents != 0; });
       if (time || news != watched.end()) look_at(i, time ? Look::all : Look::links);
     }
-    if (entries_.size() != before) save();
+    // Without the monitor nobody knows them to be gone: they are looked for after a restart.
+    if (entries_.size() != before && monitor_->ping()) save();
   }
 }
 

@@ -69,7 +69,7 @@ Outcome<std::unique_ptr<AttachMonitor>> AttachMonitor::start(const std::string& 
   }
   if (child == 0) {
     try {
-      ::prctl(PR_SET_NAME, "sallyport-attach", 0, 0, 0);
+      ::prctl(PR_SET_NAME, "sallyport-door", 0, 0, 0);
       serve_attach(ends[1], user);
     } catch (const std::exception&) {
       // Out of memory: the daemon sees the end of the socket.

@@ -115,8 +115,7 @@ std::optional<FileIdentity> Process::network() const {
 Process::Holds Process::holds_socket(std::uint64_t inode, Clock::time_point until) const {
   if (!folder_) return Holds::no;
   const Folder descriptors = open_folder(folder_.get(), "fd");
-  // One that has ended holds nothing.
-  if (!descriptors) return errno == EACCES || errno == EPERM ? Holds::unknown : Holds::no;
+  if (!descriptors) return Holds::no;
   const std::string wanted = "socket:[" + std::to_string(inode) + "]";
   constexpr unsigned between_looks_at_the_clock = 64;
   unsigned seen = 0;

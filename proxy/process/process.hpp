@@ -32,7 +32,7 @@ class Process {
   // The kernel's number of its network namespace.
   std::optional<FileIdentity> network() const;
   enum class Holds { no, yes, unknown };
-  // `unknown`: it may not be looked at, or the time is over.
+  // `no` also where it has ended or may not be looked at, as ssh-agent may not; `unknown`: the time is over.
   Holds holds_socket(std::uint64_t inode, Clock::time_point until) const;
 
   std::optional<FileIdentity> executable() const;

@@ -283,6 +283,12 @@ def test_whoever_binds_port_53_first_keeps_himself_out(daemon, make):
         assert not cell.reaches("http://other.test/")
 
 
+def test_whose_name_the_policy_lacks_has_the_common_rules_and_that_is_said(daemon, make):
+    done = attach(daemon, "--netns", make().path, "--agent", "typo")
+    assert done.returncode == 0 and "no agent of this name" in done.stdout
+    assert detach(daemon, "typo").returncode == 0
+
+
 def test_only_an_admin_attaches(daemon, make):
     cell = make()
     token = daemon.run("admin", "create-token", "looker", "--role", "approver", "-c", daemon.config_file).stdout.strip()
@@ -298,3 +304,21 @@ def test_a_daemon_told_not_to_attaches_nothing(start, make):
     daemon = start(policy=POLICY, attach=False)
     refused = attach(daemon, "--netns", make().path, "--agent", "other")
     assert refused.returncode == 1 and "attaches no namespaces" in refused.stderr
+
+
+def test_without_its_monitor_nothing_stays_attached(start, make):
+    daemon = start(policy=POLICY)
+    cell = make()
+    assert attach(daemon, "--netns", cell.path, "--agent", "cell").returncode == 0 and cell.reaches()
+    since = daemon.mark()
+    found = subprocess.run(["pgrep", "-P", str(daemon.process.pid), "-x", "sallyport-door"], capture_output=True,
+                           text=True, check=True).stdout.split()
+    os.kill(int(found[0]), signal.SIGKILL)
+    told(daemon, since, "was detached")
+    assert not cell.reaches()
+    refused = attach(daemon, "--netns", cell.path, "--agent", "cell")
+    assert refused.returncode == 1 and "restart the daemon" in refused.stderr
+    # Nobody knows it to be gone, so it is looked for again.
+    daemon.stop()
+    daemon.start()
+    assert cell.reaches()

@@ -8,6 +8,7 @@ import pytest
 
 from laboratory.cells import cells
 from laboratory.daemon import host, ours, wait_until
+from laboratory.runner import Runner
 
 CURL = os.path.realpath("/usr/bin/curl")
 WGET = ["wget", "-q", "-T", "8", "-t", "1", "-O", "/dev/null"]
@@ -113,3 +114,14 @@ def test_hostile_words_of_a_program_stay_one_line(daemon, cell):
     line = next(line for line in daemon.lines()[since:] if b'"cmd_line":"curl' in line)
     assert b"\x1b" not in line
     assert json.loads(line)["actor"]["process"]["cmd_line"].startswith("curl\n{\"x\":1}"), line
+
+
+@pytest.mark.parametrize("who", ["user", "root"])
+def test_run_knows_the_programs_of_its_sandbox(world, who):
+    runner = Runner(world, who, POLICY)
+    done = runner.run("sh", "-c", "curl -sS --max-time 8 http://four.test/; wget -q -T 8 -t 1 -O - http://four.test/; true")
+    assert done.stdout.count('"method": "GET"') == 1, (done, runner.events())
+    opened = runner.find(kind="open", host="four.test")[0]
+    assert process_of(opened)["name"] == "curl" and process_of(opened)["file"]["path"] == CURL
+    assert "sh" in [parent["name"] for parent in process_of(opened)["ancestry"]]
+    assert process_of(runner.find(kind="refuse", host="four.test")[0])["name"] == "wget"
