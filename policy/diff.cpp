@@ -216,7 +216,7 @@ void note_injections(const Policy& before, const Policy& after, const std::strin
   const std::set<std::string> old = injections_of(before, agent), fresh = injections_of(after, agent);
   const auto note = [&](const std::set<std::string>& some, const std::set<std::string>& others, const char* what) {
     for (const std::string& one : some) {
-      if (others.count(one) == 0) diff.notes.push_back("agent " + agent + what + one);
+      if (!others.contains(one)) diff.notes.push_back(std::string("agent ").append(agent).append(what).append(one));
     }
   };
   note(fresh, old, " is newly given ");

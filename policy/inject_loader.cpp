@@ -26,7 +26,8 @@ std::string lower(std::string_view text) {
 bool is_token(std::string_view text) {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || others.find(c) != others.npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           others.find(c) != std::string_view::npos;
   });
 }
 
@@ -126,7 +127,7 @@ class InjectLoader {
       rest.remove_prefix(begin);
       if (rest.empty()) break;
       const std::size_t end = rest.find('}');
-      if (!rest.starts_with(opening) || end == rest.npos) {
+      if (!rest.starts_with(opening) || end == std::string_view::npos) {
         context_.error(node, "after \"$\" stands {secret:NAME}: write ${secret:NAME}");
         break;
       }

@@ -51,7 +51,7 @@ class LoadContext {
 
   // The secret of this name, and it is used now; null: there is none.
   const SecretSource* use_secret(const std::string& name);
-  bool is_secret_used(const std::string& name) const { return used_secrets_.count(name) != 0; }
+  bool is_secret_used(const std::string& name) const { return used_secrets_.contains(name); }
 
   // What a program's path is now; nullopt: there is no such file.
   std::optional<FileIdentity> identify(const std::string& path) const { return identify_(path); }

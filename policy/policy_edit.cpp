@@ -45,7 +45,9 @@ Pairs pairs_of(const NewRule& rule) {
 
 std::string in_braces(const Pairs& pairs) {
   std::string text = "{ ";
-  for (const auto& [key, value] : pairs) text += (text.size() > 2 ? ", " : "") + key + ": " + value;
+  for (const auto& [key, value] : pairs) {
+    text.append(text.size() > 2 ? ", " : "").append(key).append(": ").append(value);
+  }
   return text + " }";
 }
 
@@ -80,7 +82,7 @@ class Editor {
     if (!root) return root.error();
     auto item = parse_yaml(in_braces(pairs_), "the rule");
     if (!item) return item.error();
-    const Outcome<std::string> edited = root->kind == YamlNode::Kind::null ? begin_file() : put_into(*root);
+    Outcome<std::string> edited = root->kind == YamlNode::Kind::null ? begin_file() : put_into(*root);
     if (!edited) return edited;
     if (root->kind == YamlNode::Kind::null) *root = *parse_yaml("version: 1\nrules: []\n", "");
     expect(*section_of(*root).map, std::move(*item));
@@ -167,7 +169,7 @@ class Editor {
     std::string before = std::string(indent, ' ') + '-' + std::string(gap, ' ');
     std::string text = std::string(indent, ' ') + comment_ + end;
     for (const auto& [key, value] : pairs_) {
-      text += before + key + ": " + value + end;
+      text.append(before).append(key).append(": ").append(value).append(end);
       before = std::string(indent + 1 + gap, ' ');
     }
     return text;

@@ -77,6 +77,7 @@ std::string with_path(std::string_view text, const std::string& path) {
 const std::vector<std::string>& ca_advice_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> made;
+    made.reserve(entries.size());
     for (const Entry& entry : entries) made.emplace_back(entry.name);
     return made;
   }();

@@ -124,7 +124,7 @@ Outcome<void> write(const std::string& path, const std::string& text) {
   return {};
 }
 
-int export_(const Options& options) {
+int export_authority(const Options& options) {
   const auto opened = open_authority(options);
   if (!opened) return fail(opened.error().text);
   const std::string path = options.output.empty() ? "FILE" : fs::absolute(options.output).string();
@@ -162,7 +162,7 @@ void add_ca_command(CLI::App& application, int& exit_status) {
   exporting->add_option("--for", options->program, "with what to tell that program, and in the form it needs")
       ->check(CLI::IsMember(ca_advice_names()));
   exporting->footer("Example: sallyport ca export --for git -o /usr/local/share/sallyport-bundle.pem");
-  exporting->callback([options, &exit_status] { exit_status = export_(*options); });
+  exporting->callback([options, &exit_status] { exit_status = export_authority(*options); });
 }
 
 }  // namespace sallyport
