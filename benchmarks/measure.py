@@ -1,4 +1,5 @@
 """What /proc says of a process, and how the benchmarks print it."""
+import contextlib
 import os
 import pathlib
 import resource
@@ -52,9 +53,29 @@ def start_keeper(namespace, first, count=1):
     return process
 
 
-def cpu_seconds(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+def fields_of(pid):
+    """Of /proc/PID/stat, from the state on."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+
+
+def seconds_of(fields):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(process):
+    return seconds_of(fields_of(process.pid))
+
+
+def cpu_seconds_of_all(process):
+    """With its helpers: all processes that come from it and live."""
+    processes = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            processes[int(pid)] = fields_of(pid)
+    family = {process.pid}
+    while more := {pid for pid, fields in processes.items() if int(fields[1]) in family} - family:
+        family |= more
+    return sum(seconds_of(processes[pid]) for pid in family)
 
 
 def resident_kib(process):
