@@ -37,6 +37,12 @@ Refusal trouble(const error_code& error, wire::HeadFault fault) {
   return has_left();  // in the middle of a head
 }
 
+Complaint no_answer(const error_code& error) {
+  const std::string said = "the destination closed the connection without an answer";
+  if (error == asio::error::eof) return Complaint{said};
+  return Complaint{said, ": ", error.message()};
+}
+
 }  // namespace
 
 Task<Refused<wire::RequestHead>> next_request_head(Connection& client, const Config& config) {
@@ -65,7 +71,7 @@ Task<Outcome<wire::ResponseHead>> next_answer_head(Connection& upstream, std::st
                             std::string(wire::sentence(head.error()))};
     }
     const auto got = co_await upstream.read_more(limits.bytes);
-    if (!got) co_return Complaint{"the destination closed the connection without an answer"};
+    if (!got) co_return no_answer(got.error());
   }
 }
 

@@ -265,10 +265,10 @@ def test_three_hundred_megabytes_each_way_take_no_memory(one, daemon, world):
     with open(big, "wb") as file:
         file.truncate(size)
     before = peak(daemon)
-    up = one.run("curl", "-sS", "--max-time", "60", "-T", big, "https://allowed.test/up/big", timeout=70)
+    up = one.run("curl", "-sS", "--http1.1", "--max-time", "60", "-T", big, "https://allowed.test/up/big", timeout=70)
     assert json.loads(up.stdout)["body"] == size, up
     grown = peak(daemon) - before
-    down = one.run("curl", "-sS", "--max-time", "60", "-o", "/dev/null", "-w", "%{size_download}",
+    down = one.run("curl", "-sS", "--http1.1", "--max-time", "60", "-o", "/dev/null", "-w", "%{size_download}",
                    f"https://allowed.test/bytes/{size}", timeout=70)
     assert down.stdout == str(size), down
     assert max(grown, peak(daemon) - before) < 64 << 20
