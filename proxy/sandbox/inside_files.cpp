@@ -1,6 +1,7 @@
 #include "proxy/sandbox/inside_files.hpp"
 
 #include "proxy/sandbox/mounts.hpp"
+#include "proxy/sandbox/other_ways.hpp"
 
 #include <sys/stat.h>
 
@@ -8,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <unistd.h>
 
 namespace sallyport {
@@ -44,41 +44,35 @@ std::string name_service() {
   return text + "hosts: files dns\n";
 }
 
-bool add_paths(const std::string& table, std::set<std::string>& paths) {
-  std::ifstream file(table);
-  std::string line;
-  if (!std::getline(file, line)) return false;
-  while (std::getline(file, line)) {
-    std::istringstream words(line);
-    std::string number, references, protocol, flags, type, state, inode, path;
-    words >> number >> references >> protocol >> flags >> type >> state >> inode >> std::ws;
-    std::getline(words, path);
-    if (path.starts_with('/')) paths.insert(path);
-  }
-  return true;
-}
-
 class Files {
  public:
-  explicit Files(const SandboxPlan& plan) : plan_(plan) {}
+  Files(const SandboxPlan& plan, const std::vector<std::string>& sockets)
+      : plan_(plan), sockets_(by_every_way(sockets)) {
+    read_only_ = by_every_way(plan.read_only);
+    to_hide_ = by_every_way(plan.hidden);
+  }
 
-  void make(const std::vector<std::string>& sockets) {
+  void make() {
     const std::string resolver_file = real_path("/etc/resolv.conf");
     keep_mounts_to_ourselves();
     mount_proc();
     pin_what_leads_to_ours();
     keep_shared();
     hide_terminals();
+    hide_second_views();
     mount_empty("/dev/shm", "1777");
     hide_runtime();
     lead_to_our_dns(resolver_file);
-    for (const auto& socket : sockets) cover(socket);
+    for (const auto& socket : sockets_) cover(socket);
     for (const auto& kept : shared_) put_back(kept);
-    for (const auto& file : plan_.read_only) {
+    for (const auto& file : read_only_) {
+      if (!exists(file)) continue;  // a second path, below what is hidden by now
       pin(file);
       make_read_only(file, Within::this_mount);
     }
-    for (const auto& path : plan_.hidden) hide(path);
+    for (const auto& path : to_hide_) {
+      if (exists(path)) hide(path);
+    }
     make_own_files();
     pin("/proc/sys");
     make_read_only("/proc/sys", Within::all_below);
@@ -104,12 +98,24 @@ class Files {
     return false;
   }
 
+  // While nothing is mounted yet: then a path is still what it is outside.
+  std::vector<std::string> by_every_way(const std::vector<std::string>& paths) const {
+    std::vector<std::string> all = paths;
+    for (const auto& path : paths) {
+      for (auto& other : mounted_before_.to(path)) all.push_back(std::move(other));
+    }
+    return all;
+  }
+
   void pin_what_leads_to_ours() {
     std::set<std::string> folders;  // in an order in which what is above comes first
-    for (const auto* paths : {&plan_.read_only, &plan_.hidden}) {
+    for (const auto* paths : {&plan_.read_only, &plan_.hidden, &plan_.links}) {
       for (const auto& path : *paths) folders.merge(movable_above(path));
     }
     for (const auto& folder : folders) pin(folder);
+    for (const auto& link : plan_.links) {
+      if (::access(fs::path(link).parent_path().c_str(), W_OK) == 0) pin_link(link);
+    }
   }
 
   void keep_shared() {
@@ -135,6 +141,15 @@ class Files {
     }
     for (const auto& path : found) {
       if (::access(path.c_str(), R_OK) == 0 || ::access(path.c_str(), W_OK) == 0) bind_mount("/dev/null", path);
+    }
+  }
+
+  // As folders of other roots (chroot) have them: of all the host's processes, of its terminals, of its messages.
+  void hide_second_views() const {
+    for (const char* type : {"proc", "devpts", "mqueue"}) {
+      for (const auto& point : mounted_before_.of_type(type)) {
+        if (point != "/proc" && point != "/dev/pts" && is_folder(point)) mount_empty(point, "0755");
+      }
     }
   }
 
@@ -201,29 +216,17 @@ class Files {
   }
 
   const SandboxPlan& plan_;
+  const OtherWays mounted_before_;
+  std::vector<std::string> sockets_, read_only_, to_hide_;  // by every path they have
   std::vector<Kept> shared_;
   std::vector<std::string> hidden_;
 };
 
 }  // namespace
 
-Outcome<std::vector<std::string>> listening_paths() {
-  std::set<std::string> found;
-  if (!add_paths("/proc/self/net/unix", found)) return Complaint{"/proc/net/unix can't be read"};
-  std::set<ino_t> seen;  // one number for each network namespace
-  std::error_code error;
-  for (const auto& process : fs::directory_iterator("/proc", error)) {
-    if (process.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string table = process.path().string() + "/net/unix";
-    struct stat identity {};
-    if (::stat(table.c_str(), &identity) == 0 && seen.insert(identity.st_ino).second) add_paths(table, found);
-  }
-  return std::vector<std::string>(found.begin(), found.end());
-}
-
 Outcome<void> make_files(const SandboxPlan& plan, const std::vector<std::string>& sockets) {
   try {
-    Files(plan).make(sockets);
+    Files(plan, sockets).make();
   } catch (const MountFault& fault) {
     return Complaint{fault.what()};
   }

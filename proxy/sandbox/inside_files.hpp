@@ -6,18 +6,14 @@ namespace sallyport {
 
 // Acts on the mount namespace of the calling process, needs CAP_SYS_ADMIN in it, and to be process 1 or below in a
 // process namespace of its own. Afterwards:
-//   - /proc shows this sandbox only; /proc/sys and /sys are read-only;
+//   - /proc, and whatever else it was mounted at, shows this sandbox only or nothing; /proc/sys and /sys are read-only;
 //   - /dev/pts is empty and the sandbox's own, and no other terminal can be opened by its name;
 //   - /run and /dev/shm are empty and the sandbox's own, and what the plan hides is empty and read-only;
 //   - unix sockets in the file system that somebody listens on now are covered, but for those that are shared;
 //   - resolv.conf and nsswitch.conf lead to Sallyport's DNS;
-//   - what the plan says is read-only, and the folders around it can't be moved away.
-// One that somebody begins to listen on later, in a folder that is visible, is not covered.
-// `sockets`: see listening_paths().
+//   - what the plan says is read-only, and the folders and links that lead to it can't be moved away.
+// All of that by every path that the same file systems are mounted at. A socket that somebody begins to listen on
+// later, in a folder that is visible, is not covered. `sockets`: see listening_paths().
 Outcome<void> make_files(const SandboxPlan& plan, const std::vector<std::string>& sockets);
-
-// The unix sockets with a place in the file system, as this network namespace has them and those of the processes that
-// are seen from here: containers leave theirs in folders they share with the host.
-Outcome<std::vector<std::string>> listening_paths();
 
 }  // namespace sallyport

@@ -78,6 +78,19 @@ void pin(const std::string& path) {
   bind_mount(path, path);
 }
 
+void pin_link(const std::string& path) {
+  constexpr unsigned clone = 1, no_follow = 0x100 /* AT_SYMLINK_NOFOLLOW */, from_empty = 4, onto_empty = 0x40;
+  const int link = ::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const auto copy = ::syscall(SYS_open_tree, AT_FDCWD, path.c_str(), clone | no_follow | O_CLOEXEC);
+  const bool mounted =
+      link >= 0 && copy >= 0 && ::syscall(SYS_move_mount, copy, "", link, "", from_empty | onto_empty) == 0;
+  const int error = errno;
+  if (copy >= 0) ::close(static_cast<int>(copy));
+  if (link >= 0) ::close(link);
+  errno = error;
+  if (!mounted) mount_failed("the link " + path);
+}
+
 void make_place(const std::string& path, bool folder) {
   std::error_code error;
   const auto parent = std::filesystem::path(path).parent_path();

@@ -26,6 +26,8 @@ void bind_mount(const std::string& from, const std::string& onto);
 void make_read_only(const std::string& mount_point, Within within);
 // Makes it a mount point of its own, so that it can't be renamed or removed.
 void pin(const std::string& path);
+// The same for a symbolic link, which goes on to lead where it leads.
+void pin_link(const std::string& path);
 // A file or folder to mount on, with the folders above it, where they are missing.
 void make_place(const std::string& path, bool folder);
 void write_new_file(const std::string& path, const std::string& text);

@@ -1,7 +1,7 @@
 #include "proxy/sandbox/sandbox.hpp"
 
 #include "proxy/sandbox/first_process.hpp"
-#include "proxy/sandbox/inside_files.hpp"
+#include "proxy/sandbox/listening_paths.hpp"
 
 #include <linux/sched.h>
 #include <sys/prctl.h>

@@ -10,13 +10,14 @@
 
 namespace sallyport {
 
-// All paths are absolute and without links.
+// All paths are absolute and, but for what they name themselves, without links.
 struct SandboxPlan {
   std::vector<std::string> command;                        // at least the program, looked for in PATH
   std::vector<std::string> environment;                    // NAME=VALUE
   std::string directory;                                   // where the command starts
   std::vector<std::string> hidden;                         // folders that are empty inside, and files
   std::vector<std::string> read_only;                      // files that can't be changed, nor moved away, inside
+  std::vector<std::string> links;                          // symbolic ones that can't be turned
   std::vector<std::string> shared;                         // what stays visible although it would be hidden
   std::vector<std::pair<std::string, std::string>> files;  // of its own: the name in own_files, and what is in it
   bool terminal = false;  // it gets one of its own; without, it has none, whatever ours are
