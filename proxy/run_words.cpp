@@ -1,8 +1,9 @@
 #include "proxy/run_words.hpp"
 
 #include "policy/yaml.hpp"
+#include "proxy/run_secrets.hpp"
 #include "proxy/run_state.hpp"
-#include "proxy/secrets.hpp"
+#include "proxy/sandbox/other_ways.hpp"
 #include "telemetry/safe_text.hpp"
 
 #include <algorithm>
@@ -45,17 +46,14 @@ void protect(std::vector<std::string>& read_only, const std::string& file) {
   if (!file.empty() && fs::exists(file, error)) read_only.push_back(fs::canonical(file).string());
 }
 
-// The command gets placeholders, which requests that are given a secret may carry.
-void keep_secrets(SandboxPlan& plan, const Policy& policy) {
-  for (const auto& [variable, placeholder] : placeholder_variables(policy.secrets())) {
-    for (auto& entry : plan.environment) {
-      if (entry.starts_with(variable + "=")) entry = variable + "=" + placeholder;
-    }
-  }
+// Or the command would put another thing in the place of what the next run, or a reload of this one, looks for.
+void keep_links(SandboxPlan& plan, const std::string& path) {
   std::error_code error;
-  for (const auto& secret : policy.secrets()) {
-    if (secret.kind != SecretSource::Kind::file || !fs::exists(secret.place, error)) continue;
-    plan.hidden.push_back(fs::canonical(secret.place).string());
+  const fs::path whole = fs::absolute(path, error);
+  if (path.empty() || error) return;
+  for (auto& link : links_on(whole.string())) {
+    if (std::find(plan.links.begin(), plan.links.end(), link) == plan.links.end())
+      plan.links.push_back(std::move(link));
   }
 }
 
@@ -173,7 +171,10 @@ SandboxPlan run_plan(const RunWords& words, const RunUser& user, const Config& c
     plan.read_only.push_back(fs::canonical(config.audit.path).string());
   }
   for (const auto& path : kept) protect(plan.read_only, path);
-  keep_secrets(plan, policy);
+  kept.insert(kept.end(), {user.policy, config.policy, user.state, config.audit.path});
+  for (const auto& path : kept) keep_links(plan, path);
+  keep_secrets_of_settings(plan, config.file);
+  keep_secrets_of_policy(plan, policy);
   for (const auto& path : words.shared) {
     if (!fs::exists(path, error)) throw std::runtime_error("--share: there is no " + in_quotes(path));
     plan.shared.push_back(fs::canonical(path).string());

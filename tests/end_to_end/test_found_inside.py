@@ -1,0 +1,189 @@
+"""What a hijacked agent tried from inside `sallyport run`, and got: each test says what should hold instead."""
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from laboratory.runner import LAY_DOWN_ROOT, NOBODY, Runner
+
+POLICY = """\
+version: 1
+default: deny
+rules:
+  - allow: [allowed.test]
+"""
+ALL = "version: 1\ndefault: allow\n"
+
+
+@pytest.fixture
+def runner(world):
+    world.internet.forget()
+    return Runner(world, "user", POLICY)
+
+
+def said(done):
+    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def give(path):
+    subprocess.run(["chown", "-hR", f"{NOBODY}:{NOBODY}", path], check=True)
+
+
+@contextlib.contextmanager
+def unix_server(bind):
+    """Does for anybody what it is asked, as a shared ssh connection would. Counts who came."""
+    came, server = [], socket.socket(socket.AF_UNIX)
+    bind(server)
+    server.listen()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                came.append(client.recv(99))
+                client.close()
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield came
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+
+
+REACH = """
+import socket, sys
+for path in sys.argv[1:]:
+  try:
+    s = socket.socket(1); s.connect(path); s.send(b'run this'); print('reached', path)
+  except OSError as e: print(type(e).__name__, file=sys.stderr)
+"""
+
+
+def test_a_shared_connection_of_ssh_is_covered(runner):
+    """ssh binds its ControlPath under another name, then links it to the one it is known by."""
+    path = runner.home / ".ssh/cm-host"
+    path.parent.mkdir()
+
+    def as_ssh(server):
+        server.bind(f"{path}.Ab12")
+        os.link(f"{path}.Ab12", path)
+        os.unlink(f"{path}.Ab12")
+        give(runner.home)
+    with unix_server(as_ssh) as came:
+        done = runner.run("/usr/bin/python3", "-c", REACH, path)
+        assert "Error" in done.stderr and not done.stdout and not came, said(done)
+
+
+def test_a_socket_that_was_bound_by_a_relative_name_is_covered(runner):
+    serve = "import socket\ns = socket.socket(1); s.bind('own.sock'); s.listen(); print('ready', flush=True); s.accept()"
+    with subprocess.Popen([*LAY_DOWN_ROOT, "/usr/bin/python3", "-c", serve], cwd=runner.home, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout.readline() == b"ready\n"
+            done = runner.run("/usr/bin/python3", "-c", REACH, runner.home / "own.sock")
+            assert "Error" in done.stderr and not done.stdout and server.poll() is None, said(done)
+        finally:
+            server.kill()
+
+
+def test_a_link_to_the_settings_can_not_be_turned(runner):
+    """~/.config as a link into a folder of dotfiles: who turns it gives the next run a policy of its own."""
+    (runner.home / "dotfiles/config/sallyport").mkdir(parents=True)
+    (runner.home / ".config").symlink_to("dotfiles/config")
+    give(runner.home)
+    done = runner.shell(f"rm ~/.config && mkdir -p ~/.config/sallyport && echo '{ALL}' >~/.config/sallyport/policy.yaml && echo turned")
+    assert (runner.home / ".config").is_symlink() and not done.stdout, said(done)
+
+
+def test_a_link_to_the_policy_can_not_be_turned(runner):
+    (runner.folder / "kept").mkdir()
+    runner.policy.rename(runner.folder / "kept/policy.yaml")
+    runner.policy.symlink_to("kept/policy.yaml")
+    give(runner.folder)
+    done = runner.shell("rm policy.yaml; echo 'default: allow' >policy.yaml; mv kept gone; echo done")
+    assert runner.policy.is_symlink() and runner.policy.read_text() == POLICY, said(done)
+
+
+def test_what_is_hidden_has_no_other_way_to_it(runner, world):
+    """The same file system, mounted in two places, as image-based systems have it."""
+    alias = runner.folder / "alias"
+    alias.mkdir()
+    secret = runner.home / "secret"
+    secret.write_text("a secret of eighteen\n")
+    runner.write_policy(POLICY + f"secrets:\n  it: {{ file: {secret} }}\n")
+    state = runner.home / ".local/state/sallyport"
+    state.mkdir(parents=True)
+    (state / "key").write_text("the key\n")
+    give(runner.home)
+    subprocess.run(["mount", "--bind", runner.home, alias], check=True)
+    try:
+        done = runner.shell(f"cat {alias}/secret {alias}/.local/state/sallyport/key {secret} {state}/key; echo >>{alias}/../policy.yaml")
+        assert not done.stdout, said(done)
+    finally:
+        subprocess.run(["umount", alias], check=True)
+
+
+def test_processes_and_terminals_are_not_seen_through_another_root(runner):
+    """As chroots have them mounted: /proc/PID/root of a process outside is the whole file system without our mounts."""
+    proc, terminals = runner.folder / "root/proc", runner.folder / "root/dev/pts"
+    proc.mkdir(parents=True)
+    terminals.mkdir(parents=True)
+    with contextlib.ExitStack() as stack:
+        for kind, at in (("proc", proc), ("devpts", terminals)):
+            subprocess.run(["mount", "-t", kind, kind, at], check=True)
+            stack.callback(subprocess.run, ["umount", at], check=True)
+        bystander = subprocess.Popen([*LAY_DOWN_ROOT, "sleep", "60"], env={"WHAT": "a secret of eighteen"})
+        stack.callback(bystander.wait)
+        stack.callback(bystander.kill)
+        done = runner.shell(f"cat {proc}/{bystander.pid}/environ; ls {proc}/{bystander.pid}/root {terminals}; echo done")
+        assert done.stdout.endswith("done\n") and "WHAT" not in done.stdout and "etc" not in done.stdout \
+            and "ptmx" not in done.stdout, said(done)
+
+
+def test_keys_and_credentials_of_the_settings_are_hidden(runner, world):
+    key, credentials = runner.folder / "ca.key", runner.folder / "parent"
+    certificate = runner.folder / "ca.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=own",
+                    "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    credentials.write_text("user:password of the parent\n")
+    settings = runner.folder / "sallyport.yaml"
+    settings.write_text(f"policy: {runner.policy}\ninspect: {{ ca: {{ cert: {certificate}, key: {key} }} }}\n"
+                        "upstream_proxy: { url: 'http://parent.test:3128', credentials: { file: parent } }\n"
+                        "approvals: { notify: [{ webhook: 'https://hooks.test/', secret: { env: HOOK_SECRET } }] }\n")
+    give(runner.folder)
+    for path in (key, credentials):
+        path.chmod(0o600)
+    done = runner.shell(f"cat {key} {credentials}; echo $HOOK_SECRET; echo done", options=["-c", settings],
+                        env={"HOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"})
+    assert done.stdout == "\ndone\n", said(done)
+
+
+def test_a_clone_of_the_mounts_shows_nothing_that_is_under_them(runner):
+    state = runner.home / ".local/state/sallyport"
+    state.mkdir(parents=True)
+    (state / "key").write_text("the key\n")
+    give(runner.home)
+    done = runner.python(
+        "import ctypes, os, subprocess\n"
+        f"state = {str(state)!r}\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "home = os.path.expanduser('~')\n"
+        "def show(at):\n"
+        "  try: print(at, os.listdir(at), open(at + '/key').read())\n"
+        "  except OSError: pass\n"
+        "os.unshare = lambda flags: libc.unshare(flags)\n"
+        "assert libc.unshare(0x10020000) == 0\n"
+        "open('/proc/self/setgroups', 'w').write('deny'); open('/proc/self/uid_map', 'w').write(f'0 {NOBODY} 1')\n".replace("{NOBODY}", str(NOBODY)) +
+        "for at in ('/', home, home + '/.local', home + '/.local/state'):\n"
+        "  fd = libc.syscall(428, -100, at.encode(), 1)\n"
+        "  if fd >= 0:\n"
+        "    below = os.path.relpath(state, at)\n"
+        "    show(f'/proc/self/fd/{fd}/{below}')\n"
+        "  libc.mount(at.encode(), b'/mnt', None, 4096, None)\n"
+        "  show('/mnt/' + os.path.relpath(state, at)); libc.umount2(b'/mnt', 2)\n"
+        "libc.umount2(state.encode(), 2); show(state)\n"
+        "print('done')\n")
+    assert done.stdout == "done\n", said(done)
