@@ -29,7 +29,7 @@ std::optional<std::string> from_base64(std::string_view text) {
   unsigned count = 0;
   for (const char c : text) {
     const std::size_t value = alphabet.find(c);
-    if (value == alphabet.npos) return std::nullopt;
+    if (value == std::string_view::npos) return std::nullopt;
     bits = (bits << 6U | static_cast<std::uint32_t>(value)) & 0xffffU;
     count += 6;
     if (count < 8) continue;

@@ -22,10 +22,10 @@ bool is_fit(std::string_view text) {
 std::size_t replace_placeholders(std::string& text, const FindSecret& find) {
   std::size_t count = 0;
   std::size_t at = text.find(placeholder_prefix);
-  if (at == text.npos) return 0;
+  if (at == std::string_view::npos) return 0;
   std::string result;
   std::size_t done = 0;
-  while (at != text.npos) {
+  while (at != std::string_view::npos) {
     const std::size_t begin = at + placeholder_prefix.size();
     std::size_t end = begin;
     while (end < text.size() && is_name_character(text[end])) ++end;
@@ -49,12 +49,12 @@ std::size_t replace_in_field(std::string_view name, std::string& value, const Fi
     return replace_placeholders(value, find);
   }
   const std::size_t begin = value.find_first_not_of(' ', scheme.size());
-  if (begin == value.npos) return 0;
+  if (begin == std::string::npos) return 0;
   auto credentials = from_base64(std::string_view(value).substr(begin));
   if (!credentials) return replace_placeholders(value, find);
   const std::size_t count = replace_placeholders(*credentials, find);
   if (count == 0 || !is_fit(*credentials)) return 0;
-  value.replace(begin, value.npos, to_base64(*credentials));
+  value.replace(begin, std::string::npos, to_base64(*credentials));
   return count;
 }
 

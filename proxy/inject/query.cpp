@@ -53,7 +53,7 @@ std::string percent_encode(std::string_view text) {
 }
 
 std::string with_parameter(std::string_view query, std::string_view name, std::string_view value) {
-  const std::string made = percent_encode(name) + "=" + percent_encode(value);
+  std::string made = percent_encode(name) + "=" + percent_encode(value);
   if (query.empty()) return made;
   std::string result;
   bool is_first = true;

@@ -57,7 +57,7 @@ bool is_base64(char c) {
 
 void mask_encoded(std::string& text, std::string_view encoded, const std::string& name) {
   const std::string put = placeholder_of(name);
-  for (std::size_t at = text.find(encoded); at != text.npos; at = text.find(encoded, at + put.size())) {
+  for (std::size_t at = text.find(encoded); at != std::string::npos; at = text.find(encoded, at + put.size())) {
     // The characters around it may hold the rest of the secret's bits.
     const std::size_t begin = at > 0 && is_base64(text[at - 1]) ? at - 1 : at;
     std::size_t end = at + encoded.size();
