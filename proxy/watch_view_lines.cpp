@@ -39,6 +39,17 @@ std::string padded(std::string_view text, std::size_t places) {
   return out;
 }
 
+// " < "bash" < "node"": who started the program, the nearest first.
+std::string parents_of(const boost::json::object& process) {
+  const auto* parents = process.if_contains("parents");
+  std::string words;
+  if (!parents || !parents->is_array()) return words;
+  for (const auto& each : parents->get_array()) {
+    if (each.is_object()) words += " < " + in_quotes(text_in(each.get_object(), "name"), 32);
+  }
+  return words;
+}
+
 }  // namespace
 
 std::string WatchView::row_line(const Row& row, bool selected, std::size_t places, bool colour) const {
@@ -79,7 +90,7 @@ std::vector<std::string> WatchView::details(std::size_t places) const {
   const std::string source = text_in(approval, "source");
   if (!source.empty()) by += ", from " + shown(source);
   const std::string command = text_in(object_in(approval, "process"), "cmd_line");
-  if (!command.empty()) by += ", by " + in_quotes(command);
+  if (!command.empty()) by += ", by " + in_quotes(command) + parents_of(object_in(approval, "process"));
   lines.push_back(by + ", " + counted(count_in(approval, "tries"), "attempt"));
   const std::string said = agent_words(approval);
   if (!said.empty()) lines.push_back("the agent says: " + said);

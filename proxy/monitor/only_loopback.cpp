@@ -32,7 +32,7 @@ enum class Seen { more, done };
 
 // What one datagram tells: the answer to our question, or news.
 Outcome<Seen> read_messages(char* data, std::size_t size, std::uint32_t question) {
-  int left = static_cast<int>(size);
+  auto left = static_cast<unsigned>(size);
   for (auto* header = reinterpret_cast<nlmsghdr*>(data); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
     if (header->nlmsg_type == RTM_NEWLINK) {
       const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(header));

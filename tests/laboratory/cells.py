@@ -19,11 +19,11 @@ class Cell(Namespace):
         clean = {key: value for key, value in os.environ.items() if key not in PROXY_VARIABLES}
         return {**clean, "CURL_CA_BUNDLE": str(self.world.internet.certificates.ca), "LANG": "C.UTF-8"}
 
-    def curl(self, *words, program="curl"):
-        return self.run([program, "-sS", "--max-time", "8", *words], env=self.environment())
+    def curl(self, *words, seconds=8):
+        return self.run(["curl", "-sS", "--max-time", seconds, *words], env=self.environment())
 
-    def reaches(self, url="http://allowed.test/"):
-        return self.curl("-f", "-o", "/dev/null", url).returncode == 0
+    def reaches(self, url="http://allowed.test/", seconds=8):
+        return self.curl("-f", "-o", "/dev/null", url, seconds=seconds).returncode == 0
 
     def background(self, *words):
         return self.start(words, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
