@@ -86,6 +86,12 @@ Refusal unanswered(Verdict verdict, std::string approval, std::string why) {
   return refusal;
 }
 
+Refusal unasked(Verdict verdict) {
+  Refusal refusal = denied(std::move(verdict));
+  refusal.detail = "nobody is asked here: " + refusal.verdict.reason;
+  return refusal;
+}
+
 Refusal client_left() {
   Refusal refusal;
   refusal.kind = Refusal::Kind::left;
@@ -164,6 +170,7 @@ class Hold {
   Task<Refused<std::optional<Answer>>> hold(Question question, Verdict verdict) {
     Circumstances known = circumstances_of(record_, attempt_, verdict);
     if (is_unattended() && !shared_.config.approvals.notify.decider) {
+      if (!has_place_to_answer()) co_return refuse(unasked(std::move(verdict)));
       const auto recorded = shared_.approvals.ask(question, std::move(known));
       if (!recorded) co_return refuse(denied_by(DecidedBy::limit, sentence(recorded.error())));
       co_return refuse(
@@ -190,6 +197,9 @@ class Hold {
   bool is_unattended() const {
     return shared_.config.approvals.unattended == Unattended::refuse && !shared_.approvals.attended();
   }
+
+  // Without any there will be nobody: `sallyport run --ask deny`.
+  bool has_place_to_answer() const { return !shared_.config.console.empty() || !shared_.config.admin_socket.empty(); }
 
   // The decider alone is waited for as long as it may take.
   Clock::duration patience() const {

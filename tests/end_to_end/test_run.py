@@ -57,7 +57,7 @@ def test_carries_bytes_of_other_protocols(runner):
 
 def test_refuses_at_once_what_is_denied_and_what_nobody_can_answer(runner, world):
     began = time.monotonic()
-    for url, reason in (("http://denied.test/", "Could not resolve"), ("http://unknown.test/", "nobody is there to answer")):
+    for url, reason in (("http://denied.test/", "Could not resolve"), ("http://unknown.test/", "nobody is asked here")):
         done = runner.run("curl", "-sS", "--max-time", "10", url)
         assert reason in done.stdout + done.stderr, said(done)
     assert time.monotonic() - began < 8
