@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <unistd.h>
+#include <utility>
 
 namespace sallyport {
 namespace {
@@ -55,7 +56,12 @@ std::string TerminalAsker::look() {
     current_.reset();
   }
   next();
+  after_another_ = current_ && !text.empty();
   return current_ ? text + again() : text;
+}
+
+void TerminalAsker::was_drawn(Clock::time_point now) {
+  deaf_until_ = now + (std::exchange(after_another_, false) ? silence_after_another : silence);
 }
 
 // The one that has waited longest. Where all who waited have gone, the next of them asks again.

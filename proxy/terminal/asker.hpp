@@ -34,6 +34,9 @@ class TerminalAsker {
   // A key is an answer only after so long a silence, on a question that was visible all the while. So neither what was
   // typed ahead answers, nor a paste, nor what a terminal sends when it is asked for its state.
   static constexpr auto silence = std::chrono::milliseconds(250);
+  // The same after a question has taken the place of one that went by itself: a key may be on its way to that one, and
+  // who asks can choose the moment.
+  static constexpr auto silence_after_another = std::chrono::milliseconds(1000);
 
   TerminalAsker(Approvals& approvals, AskerOptions options);
   TerminalAsker(const TerminalAsker&) = delete;
@@ -49,7 +52,7 @@ class TerminalAsker {
   // Whether a question stands at the end of what was shown.
   bool stands() const { return current_.has_value(); }
   // The last text is on the screen.
-  void was_drawn(Clock::time_point now) { deaf_until_ = now + silence; }
+  void was_drawn(Clock::time_point now);
   // What was typed while it stands; returns what is to be shown.
   std::string typed(std::string_view bytes, Clock::time_point now);
   // The question once more, for a screen that has lost it.
@@ -69,6 +72,7 @@ class TerminalAsker {
   std::optional<Approval> current_;
   std::size_t more_ = 0;
   bool hinted_ = false;
+  bool after_another_ = false;
   std::set<std::string> waited_;  // pending questions that somebody has waited on
   Clock::time_point deaf_until_{};
   Approvals::Subscription subscription_;

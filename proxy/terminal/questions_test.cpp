@@ -214,7 +214,7 @@ TEST_F(Questions, StandAfterAnythingThatHidesText) {
   const auto ticket = hold(question_of("run", "new.example:443"), told_);
   const std::string asked = desk_.person.hear(prompt);
   const std::size_t question = asked.find("sallyport: may");
-  for (const std::string_view undone : {"\033\\", "\033[0m", "\033(B", "\033[?25h"})
+  for (const std::string_view undone : {"\033\\", "\033_Ga=d\033\\", "\033[0m", "\033(B", "\033[?25h"})
     EXPECT_LT(asked.find(undone), question);
 }
 
@@ -226,6 +226,23 @@ TEST_F(Questions, AreWithdrawnWhenSomebodyElseAnswers) {
   desk_.person.hear("sallyport: allowed by alice (cli)\r\n");
   desk_.command.say("on");
   desk_.person.hear("\r\non");
+}
+
+// "May it reach the harmless one?", and as the person's finger goes down, another question.
+TEST_F(Questions, TakeNoAnswerThatWasOnItsWayToTheOneBefore) {
+  begin();
+  auto harmless = std::make_unique<Approvals::Ticket>(hold(question_of("run", "harmless.example:443"), told_));
+  desk_.person.hear("harmless.example");
+  Told told;
+  const auto other = hold(question_of("run", "other.example:443"), told);
+  keep_silent();
+  harmless.reset();
+  desk_.person.hear("other.example");
+  answer("o");
+  std::this_thread::sleep_for(TerminalAsker::silence_after_another);
+  EXPECT_EQ(approvals_->counts().pending, 2U);
+  desk_.person.say("o");
+  EXPECT_TRUE(told.wait()->approved);
 }
 
 TEST_F(Questions, AreWithdrawnWhenNobodyWaitsAndComeBackWhenSomebodyDoes) {

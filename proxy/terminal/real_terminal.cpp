@@ -125,8 +125,10 @@ bool RealTerminal::has_typed() const {
 
 std::string_view before_question() {
   if (!knows_sequences()) return {};
-  // ST and CAN; the place is kept over what moves the cursor (margins, origin) and then the rest; keys as they are.
-  return "\033\\\030\017\0337\033[?69l\033[r\033[?6l\0338\033(B\033[0m\033[4l\033[4i\033[?7h\033[?25h\033[?2026l"
+  // ST and CAN; pictures that would lie over the text (kitty) are taken away; the place is kept over what moves the
+  // cursor (margins, origin), and then the rest; keys as they are.
+  return "\033\\\030\033_Ga=d\033\\\017\0337\033[?69l\033[r\033[?6l\0338\033(B\033[0m\033[4l\033[4i\033[?7h\033[?"
+         "25h\033[?2026l"
          "\033]104\033\\\033]110\033\\\033]111\033\\\033[>0u";
 }
 

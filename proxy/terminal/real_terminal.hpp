@@ -51,8 +51,8 @@ class RealTerminal {
 bool knows_sequences();
 
 // What makes a question visible whatever was printed before: ends what a command has begun (a control sequence, a
-// title), and takes back what hides text (colours, character sets, margins, an update that is never finished).
-// Empty where it knows none.
+// title), and takes back what hides text (colours, character sets, margins, pictures, an update that is never
+// finished). Empty where it knows none.
 std::string_view before_question();
 std::string_view after_question();
 
