@@ -179,7 +179,8 @@ def test_a_client_that_does_not_trust_the_ca_is_recorded_with_advice(world, daem
     stranger = Agent(world, "explicit")  # it trusts the laboratory's CA alone, as a client that pins does
     assert stranger.curl("https://allowed.test/ok/1").returncode == 60
     failed, = daemon.wait_for(mark, kind="fail", host="allowed.test")
-    assert "does not trust Sallyport's CA" in failed["status_detail"] and "sallyport ca export" in failed["status_detail"]
+    assert "does not trust Sallyport's CA" in failed["status_detail"]
+    assert "sallyport ca export" in failed["status_detail"]
     assert ours(failed)["closed_by"] == "client" and not world.internet.requests
 
 
@@ -209,8 +210,8 @@ def test_the_certificate_is_for_the_name_alone_and_by_a_ca_that_says_whose_it_is
 
 # No way round.
 
-@pytest.mark.parametrize("path", ["/ok/../secret", "/ok/%2e%2e/secret", "/ok/%2E%2E/secret", "/ok/..;/secret", "/ok//secret",
-                                  "/ok/%2fsecret", "/ok/%252e%252e/secret", "/ok/..%5csecret", "/ok/a\\..\\secret",
+@pytest.mark.parametrize("path", ["/ok/../secret", "/ok/%2e%2e/secret", "/ok/%2E%2E/secret", "/ok/..;/secret",
+                                  "/ok//secret", "/ok/%2fsecret", "/ok/%252e%252e/secret", "/ok/..%5csecret", "/ok/a\\..\\secret",
                                   "/ok/%00", "/./secret", "/ok/;x=/../secret"])
 def test_a_path_that_could_be_read_in_two_ways_is_not_the_allowed_one(one, world, path):
     with inspected(one) as stream:
@@ -220,7 +221,8 @@ def test_a_path_that_could_be_read_in_two_ways_is_not_the_allowed_one(one, world
 
 
 SMUGGLED = {
-    "both lengths": "POST /up/1 HTTP/1.1\r\nHost: allowed.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "both lengths": "POST /up/1 HTTP/1.1\r\nHost: allowed.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "0\r\n\r\n",
     "two lengths": "POST /up/1 HTTP/1.1\r\nHost: allowed.test\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
     "two hosts": "GET /ok/1 HTTP/1.1\r\nHost: allowed.test\r\nHost: denied.test\r\n\r\n",
     "target against host": "GET https://denied.test/ok/1 HTTP/1.1\r\nHost: allowed.test\r\n\r\n",
@@ -242,8 +244,8 @@ def test_what_could_be_understood_in_two_ways_is_refused_and_closed(one, world, 
     assert not world.internet.requests
 
 
-@pytest.mark.parametrize("chunks", ["5;a=\"\r\n\"\r\nhello\r\n0\r\n\r\n", "5\nhello\n0\n\n", "0x5\r\nhello\r\n0\r\n\r\n",
-                                    "-5\r\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n"])
+@pytest.mark.parametrize("chunks", ["5;a=\"\r\n\"\r\nhello\r\n0\r\n\r\n", "5\nhello\n0\n\n",
+                                    "0x5\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n"])
 def test_chunks_that_are_none_never_make_a_request_of_their_own(one, world, chunks):
     with inspected(one) as stream:
         got = ask(stream, "POST /up/1 HTTP/1.1\r\nHost: allowed.test\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks +
@@ -337,8 +339,8 @@ with requests.Session() as session:
 
 def test_python_speaks_by_urllib_and_requests(agent):
     got = agent.run("/usr/bin/python3", "-c", PYTHON, agent.ca, env={"REQUESTS_CA_BUNDLE": str(agent.ca)})
-    assert got.stdout.split("\n")[:6] == ["/ok/urllib", "403 This destination is not allowed", "/ok/0", "/ok/1", "/ok/2",
-                                          "100000"], got
+    said = ["/ok/urllib", "403 This destination is not allowed", "/ok/0", "/ok/1", "/ok/2", "100000"]
+    assert got.stdout.split("\n")[:6] == said, got
 
 
 def test_git_clones_and_pushes_over_https(agent, world, daemon, mark):
@@ -351,7 +353,8 @@ def test_git_clones_and_pushes_over_https(agent, world, daemon, mark):
     (work / "file").write_bytes(os.urandom(2 << 20))
     for words in (["add", "file"], ["commit", "-q", "-m", "one"], ["push", "-q", "origin", "HEAD:main"]):
         done = agent.run(*git, "-C", work, *words)
-        assert done.returncode == 0, (done.stderr, [(e["http_request"]["http_method"], e["http_request"]["url"]["path"], e.get("http_response",{}).get("code"), e.get("status_detail"), e.get("traffic")) for e in daemon.events(mark) if kind(e) == "request"])
+        seen = [event.get("status_detail") for event in daemon.events(mark) if kind(event) == "request"]
+        assert done.returncode == 0, (done.stderr, seen)
     again = agent.run(*git, "clone", "-q", "-b", "main", f"https://allowed.test/git/{bare.name}", f"{work}-again")
     assert again.returncode == 0, again.stderr
     assert (world.folder / f"{work.name}-again" / "file").read_bytes() == (work / "file").read_bytes()
@@ -365,9 +368,10 @@ def test_the_first_page_says_where_the_ca_is(one):
 
 def test_an_own_ca_signs_what_is_inspected(start, world):
     folder = world.folder
-    made = world.agent.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                            "2", "-subj", "/CN=Corporate CA", "-keyout", folder / "own.key", "-out", folder / "own.pem",
-                            "-addext", "keyUsage=critical,keyCertSign", "-addext", "basicConstraints=critical,CA:TRUE"])
+    made = world.agent.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-days", "2", "-subj", "/CN=Corporate CA", "-keyout", folder / "own.key",
+                            "-out", folder / "own.pem", "-addext", "keyUsage=critical,keyCertSign",
+                            "-addext", "basicConstraints=critical,CA:TRUE"])
     assert made.returncode == 0, made
     (folder / "own.key").chmod(0o600)
     start(gateway=True, policy=POLICY, inspect={"ca": {"cert": str(folder / "own.pem"), "key": str(folder / "own.key")},

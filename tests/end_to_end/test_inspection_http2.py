@@ -157,7 +157,8 @@ def test_P_02_a_stream_for_another_host_is_judged_as_that_host(agent, client, wo
 def test_a_post_waits_for_a_person_while_other_streams_flow(one, client, daemon, world):
     reviewer = Reviewer(daemon)
     reviewer.forget()
-    talking = one.start("node", client, "https://four.test", json.dumps([post("/write", "x=1", "write"), get("/read", "read")]))
+    steps = json.dumps([post("/write", "x=1", "write"), get("/read", "read")])
+    talking = one.start("node", client, "https://four.test", steps)
     approval = reviewer.wait(host="four.test")
     assert approval["method"] == "POST"
     first = json.loads(talking.stdout.readline())
@@ -215,9 +216,10 @@ def test_thirty_megabytes_each_way_arrive_whole(one, origin, world):
     big = world.folder / "big2"
     with open(big, "wb") as file:
         file.truncate(size)
-    up = one.run("curl", "-sS", "--http2", "--max-time", "60", "-T", big, "https://allowed.test:8448/up/big", timeout=70)
+    words = ["curl", "-sS", "--http2", "--max-time", "60"]
+    up = one.run(*words, "-T", big, "https://allowed.test:8448/up/big", timeout=70)
     assert json.loads(up.stdout)["body"] == size, up
-    down = one.run("curl", "-sS", "--http2", "--max-time", "60", "-o", "/dev/null", "-w", "%{size_download} %{http_version}",
+    down = one.run(*words, "-o", "/dev/null", "-w", "%{size_download} %{http_version}",
                    f"https://allowed.test:8448/ok/bytes/{size}", timeout=70)
     assert down.stdout == f"{size} 2", down
     big.unlink()
