@@ -35,6 +35,19 @@ void keep_below(SandboxPlan& plan, const YamlNode& node, const fs::path& folder)
 
 }  // namespace
 
+std::vector<std::string> programs_run_outside(const Policy& policy, const Config& config) {
+  std::vector<std::string> found;
+  const auto add = [&found](const std::vector<std::string>& words) {
+    std::error_code error;
+    for (const auto& word : words) {
+      if (word.find('/') != std::string::npos && fs::is_regular_file(word, error)) found.push_back(word);
+    }
+  };
+  for (const auto& secret : policy.secrets()) add(secret.command);
+  for (const auto& command : config.approvals.notify.commands) add(command.arguments);
+  return found;
+}
+
 void keep_secrets_of_policy(SandboxPlan& plan, const Policy& policy) {
   for (const auto& [variable, placeholder] : placeholder_variables(policy.secrets())) {
     for (auto& entry : plan.environment) {

@@ -170,6 +170,8 @@ SandboxPlan run_plan(const RunWords& words, const RunUser& user, const Config& c
     if (!made) throw std::runtime_error(in_quotes(config.audit.path) + " can't be written: " + std::strerror(errno));
     plan.read_only.push_back(fs::canonical(config.audit.path).string());
   }
+  kept.push_back(words.learn);  // or the command writes what it is said to have needed
+  for (auto& path : programs_run_outside(policy, config)) kept.push_back(std::move(path));
   for (const auto& path : kept) protect(plan.read_only, path);
   kept.insert(kept.end(), {user.policy, config.policy, user.state, config.audit.path});
   for (const auto& path : kept) keep_links(plan, path);

@@ -106,6 +106,24 @@ def test_a_link_to_the_policy_can_not_be_turned(runner):
     assert runner.policy.is_symlink() and runner.policy.read_text() == POLICY, said(done)
 
 
+def test_what_is_learned_can_not_be_put_in_place_by_the_command(runner):
+    learned = runner.folder / "learned.yaml"
+    done = runner.shell(f"mv {learned} away; echo '{ALL}' >{learned}; curl -sS http://allowed.test/ >/dev/null; echo done",
+                        options=["--learn", learned])
+    assert done.stdout == "done\n" and "default: allow" not in learned.read_text() and "version: 1" in learned.read_text(), said(done)
+
+
+def test_a_program_that_sallyport_runs_can_not_be_written_inside(runner):
+    script = runner.home / "print-token"
+    script.write_text("#!/bin/sh\necho token-of-the-command\n")
+    script.chmod(0o755)
+    give(runner.home)
+    runner.write_policy(POLICY + "  - { allow: other.test, inject: { placeholder: it } }\n"
+                        f"secrets:\n  it: {{ command: [{script}], every: 10s }}\n")
+    done = runner.shell(f"echo 'touch {runner.folder}/outside' >>{script}; mv {script} {script}2; echo done")
+    assert done.stdout == "done\n" and "outside" not in script.read_text(), said(done)
+
+
 def test_what_is_hidden_has_no_other_way_to_it(runner, world):
     """The same file system, mounted in two places, as image-based systems have it."""
     alias = runner.folder / "alias"
