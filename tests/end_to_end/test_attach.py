@@ -194,6 +194,24 @@ def test_a_process_names_its_namespace_and_its_end_is_the_doors_end(daemon, make
     assert not cell.reaches("http://other.test/")
 
 
+def test_a_namespace_that_an_ordinary_user_made_is_attached_too(daemon, world):
+    """As of rootless containers: it belongs to a user namespace below ours."""
+    sleeper = world.outside.start(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "unshare", "-Urn",
+                                   "sleep", "300"])
+    try:
+        wait_until(lambda: os.readlink(f"/proc/{sleeper.pid}/exe").endswith("/sleep"), "the namespace")
+        done = attach(daemon, "--pid", str(sleeper.pid), "--agent", "cell")
+        assert done.returncode == 0, done.stderr
+        since = daemon.mark()
+        got = subprocess.run(["nsenter", "-t", str(sleeper.pid), "-U", "-n", "curl", "-sS", "--max-time", "8",
+                              "http://93.184.216.40:8080/"], capture_output=True, text=True, timeout=20)
+        assert got.returncode == 0, got.stderr
+        assert daemon.wait_for(since, kind="open", port=8080)[0]["actor"]["process"]["name"] == "curl"
+    finally:
+        detach(daemon, "cell")
+        end(sleeper)
+
+
 def test_a_gained_interface_is_noticed_at_once(daemon, cell):
     since = daemon.mark()
     cell.ip("link", "add", "sneaky", "type", "veth", "peer", "name", "sneakier")

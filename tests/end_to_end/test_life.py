@@ -190,6 +190,7 @@ def test_lost_rules_are_noticed_and_put_back_or_said(world, start):
 
 
 def test_a_folder_that_others_use_stays_theirs(start, world):
+    start.end()  # its listeners are not shared
     folder = world.folder / "shared-folder"
     folder.mkdir(mode=0o755)
     (folder / "policy.yaml").write_text(POLICY)
