@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t read_at_once = 16 << 10;
 // Encrypted at once, and then sent: what a slow peer makes us keep.
 constexpr std::size_t written_at_once = 64 << 10;
+constexpr auto goodbye_limit = std::chrono::seconds(5);
 
 error_code cut_short() {
   return asio::error::connection_reset;
@@ -99,13 +100,35 @@ struct TlsStream::State : std::enable_shared_from_this<State> {
 
   // Sends what is left behind everything written, then the FIN, without anybody waiting. Closing ends it.
   void send_goodbye() {
-    if (take_output() == 0) return send_end();
+    saying_goodbye = take_output() > 0;
+    if (!saying_goodbye) {
+      send_end();
+      if (closing) close();
+      return;
+    }
     flushing = true;
     asio::async_write(below.socket, asio::buffer(sending), [self = shared_from_this()](error_code error, std::size_t) {
       self->flushing = false;
       self->flushed.cancel();
-      if (!error) self->send_goodbye();
+      if (!error) return self->send_goodbye();
+      self->saying_goodbye = false;
+      if (self->closing) self->close();
     });
+  }
+
+  // A goodbye that the peer is slow to take is given a moment: without it, a body that ends with the connection would
+  // look cut short.
+  void close_after_goodbye() {
+    closing = true;
+    flushed.expires_after(goodbye_limit);
+    flushed.async_wait([self = shared_from_this()](error_code error) {
+      if (!error) self->close();
+    });
+  }
+
+  void close() {
+    below.close();
+    flushed.cancel();
   }
 
   Connection below;
@@ -116,7 +139,9 @@ struct TlsStream::State : std::enable_shared_from_this<State> {
   Timer flushed;  // cancelled when somebody has flushed
   bool flushing = false;
   bool finishing = false;  // finish() came while somebody flushed, who then ends it
-  bool failed = false;     // nothing more can be written
+  bool saying_goodbye = false;
+  bool closing = false;  // once the goodbye has been said
+  bool failed = false;   // nothing more can be written
 };
 
 TlsStream::TlsStream(Ssl ssl, Connection over) : state_(std::make_shared<State>(std::move(ssl), std::move(over))) {}
@@ -250,6 +275,7 @@ void TlsStream::finish() {
 
 void TlsStream::abort() {
   state_->failed = true;
+  state_->closing = true;
   state_->below.abort();
   state_->flushed.cancel();
 }
@@ -259,9 +285,10 @@ void TlsStream::stop_reading() {
 }
 
 void TlsStream::close() {
+  if (state_->closing) return;
   state_->failed = true;
-  state_->below.close();
-  state_->flushed.cancel();
+  if (state_->saying_goodbye) return state_->close_after_goodbye();
+  state_->close();
 }
 
 // Session tickets and the like may come at any time and mean nothing.

@@ -69,7 +69,7 @@ TEST_F(TlsStreamTest, ShakesHandsForTheHostThatIsWantedAndAgreesOnHttp1) {
   EXPECT_EQ(server().alpn(), "http/1.1");
 }
 
-TEST_F(TlsStreamTest, T_20_TakesNoCertificateOfAnotherHost) {
+TEST_F(TlsStreamTest, T_23_TakesNoCertificateOfAnotherHost) {
   shake_hands("other.test", "allowed.test");
   ASSERT_FALSE(ends.client->has_value());
   EXPECT_EQ(ends.client->error().kind, TlsTrouble::Kind::certificate);
@@ -139,6 +139,38 @@ TEST_F(TlsStreamTest, AnEndWithoutCloseNotifyIsNoOrderlyEnd) {
   run_to_end(ends.context, receive(server(), 1, got, end));
   EXPECT_TRUE(end && end != asio::error::eof) << end.message();
 }
+
+Task<> receive_until(Stream& stream, const bool& enough, std::string& got) {
+  std::vector<std::uint8_t> bytes(512);
+  const std::span<std::uint8_t> into(bytes);
+  while (!enough) {
+    const auto more = co_await stream.read_some(into);
+    if (!more) co_return;
+    got.append(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*more));
+  }
+}
+
+// How much room the last byte leaves is the kernel's secret: of some of these sizes it leaves none.
+class SlowPeer : public TlsStreamTest, public ::testing::WithParamInterface<std::size_t> {};
+
+TEST_P(SlowPeer, GetsTheGoodbyeToo) {
+  ends.sockets.first.set_option(asio::socket_base::receive_buffer_size(1));
+  ends.sockets.second.set_option(asio::socket_base::send_buffer_size(1));
+  shake_hands("allowed.test", "allowed.test");
+  ASSERT_TRUE(ends.client->has_value() && ends.server->has_value());
+  const std::string body(GetParam(), 'b');
+  std::string got;
+  bool sent = false;
+  run_to_end(ends.context, both(send(server(), body, sent), receive_until(client(), sent, got)));
+  server().finish();
+  ends.server.reset();  // while the last bytes wait for room
+  error_code end;
+  run_to_end(ends.context, receive(client(), body.size() + 1, got, end));
+  EXPECT_EQ(got, body);
+  EXPECT_EQ(end, asio::error::eof);
+}
+
+INSTANTIATE_TEST_SUITE_P(OfManySizes, SlowPeer, ::testing::Range<std::size_t>(20'000, 40'000, 1'300));
 
 TEST_F(TlsStreamTest, AbortingEndsAReadThatWaits) {
   shake_hands("allowed.test", "allowed.test");
