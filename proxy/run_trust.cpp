@@ -50,7 +50,8 @@ void trust_inside(SandboxPlan& plan, const std::string& ca) {
     std::string roots = named.empty() ? "" : contents(named);
     if (roots.empty() && meaning == Meaning::replaces) roots = contents(system_roots);
     plan.files.emplace_back(name + ".pem", roots + ca);
-    entry = name + "=" + own_files + "/" + name + ".pem";
+    entry = name;
+    entry.append("=").append(own_files).append("/").append(name).append(".pem");
   }
 }
 

@@ -121,7 +121,7 @@ std::shared_ptr<const Policy> run_policy(const RunWords& words, const Config& co
     for (const auto& complaint : loaded.error()) all += "\n  " + complaint.text;
     throw std::runtime_error(all);
   }
-  const auto policy = *loaded;
+  auto policy = *loaded;
   for (const auto& warning : policy->warnings()) {
     // What is said of that name to daemons is no trouble here, where it is something.
     if (warning.text.find("names host.sallyport.internal") == std::string::npos)

@@ -125,6 +125,7 @@ Outcome<std::string> run_secret_command(const std::vector<std::string>& argument
     if (!plan.prepare(theirs.get())) return Complaint{"its command cannot be prepared"};
     std::vector<std::string> words = arguments;
     std::vector<char*> pointers;
+    pointers.reserve(words.size() + 1);
     for (auto& word : words) pointers.push_back(word.data());
     pointers.push_back(nullptr);
     const int fault =

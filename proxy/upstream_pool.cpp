@@ -11,8 +11,8 @@ constexpr std::size_t most_idle = 8;
 }  // namespace
 
 struct UpstreamPool::Shared {
-  Shared(const Executor& executor, std::unique_ptr<TlsStream> secured, Http2Options options)
-      : transport(std::move(secured)), client(executor, *transport, std::move(options)) {}
+  Shared(const Executor& executor, std::unique_ptr<TlsStream> secured, const Http2Options& options)
+      : transport(std::move(secured)), client(executor, *transport, options) {}
   std::unique_ptr<TlsStream> transport;
   Http2Client client;
   asio::cancellation_signal stop;

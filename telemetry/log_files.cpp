@@ -201,6 +201,7 @@ std::uint64_t first_sequence_of(const std::string& path) {
 
 std::vector<std::string> in_order(const std::vector<std::string>& files) {
   std::vector<std::pair<std::uint64_t, std::string>> ordered;
+  ordered.reserve(files.size());
   for (const std::string& file : files) ordered.emplace_back(first_sequence_of(file), file);
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> out;

@@ -120,7 +120,8 @@ class FirstProcess {
     if (program.find('/') != std::string::npos || !path) return true;
     std::istringstream folders(path);
     for (std::string folder; std::getline(folders, folder, ':');) {
-      if (::access((folder + "/" + program).c_str(), F_OK) == 0) return true;
+      folder.append("/").append(program);
+      if (::access(folder.c_str(), F_OK) == 0) return true;
     }
     return false;
   }

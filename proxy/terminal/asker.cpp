@@ -51,7 +51,7 @@ std::string TerminalAsker::look() {
     const auto now = approvals_.approval(current_->id);
     const bool asked = now && now->state == Approval::State::pending;
     if (asked && now->waiting != 0) waited_.insert(now->id);
-    if (asked && (now->waiting != 0 || waited_.count(now->id) == 0)) return text;
+    if (asked && (now->waiting != 0 || !waited_.contains(now->id))) return text;
     text = "\r\n" + said_line(now ? withdrawal(*now) : "the question is no longer");
     current_.reset();
   }
