@@ -127,21 +127,28 @@ class Files {
   }
 
   // Each terminal has a name: who opens that of the real one types, draws and reads there.
-  static void hide_terminals() {
+  void hide_terminals() const {
     if (is_folder("/dev/pts")) {
       mount_terminals("/dev/pts");
       if (exists("/dev/ptmx") && !fs::is_symlink("/dev/ptmx")) bind_mount("/dev/pts/ptmx", "/dev/ptmx");
     }
+    if (is_folder("/dev/input") && !is_shared("/dev/input")) mount_empty("/dev/input", "0755");
     std::error_code error;
     std::vector<std::string> found;
     for (const auto& entry : fs::directory_iterator("/dev", error)) {
-      const std::string name = entry.path().filename().string();
-      const bool screen = name == "console" || name.starts_with("vcs") || (name.starts_with("tty") && name != "tty");
-      if (screen && entry.is_character_file(error)) found.push_back(entry.path().string());
+      if (leads_to_the_person(entry.path().filename().string()) && entry.is_character_file(error))
+        found.push_back(entry.path().string());
     }
     for (const auto& path : found) {
-      if (::access(path.c_str(), R_OK) == 0 || ::access(path.c_str(), W_OK) == 0) bind_mount("/dev/null", path);
+      const bool opens = ::access(path.c_str(), R_OK) == 0 || ::access(path.c_str(), W_OK) == 0;
+      if (opens && !is_shared(path)) bind_mount("/dev/null", path);
     }
+  }
+
+  // Screens, and what makes a keyboard: some desktops let their user have one, and it answers questions.
+  static bool leads_to_the_person(const std::string& device) {
+    return device == "console" || device.starts_with("vcs") || (device.starts_with("tty") && device != "tty") ||
+           device == "uinput" || device == "uhid";
   }
 
   // As folders of other roots (chroot) have them: of all the host's processes, of its terminals, of its messages.

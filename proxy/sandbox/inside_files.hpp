@@ -7,7 +7,8 @@ namespace sallyport {
 // Acts on the mount namespace of the calling process, needs CAP_SYS_ADMIN in it, and to be process 1 or below in a
 // process namespace of its own. Afterwards:
 //   - /proc, and whatever else it was mounted at, shows this sandbox only or nothing; /proc/sys and /sys are read-only;
-//   - /dev/pts is empty and the sandbox's own, and no other terminal can be opened by its name;
+//   - /dev/pts is empty and the sandbox's own, and no other terminal can be opened by its name, nor
+//     a keyboard be made;
 //   - /run and /dev/shm are empty and the sandbox's own, and what the plan hides is empty and read-only;
 //   - unix sockets in the file system that somebody listens on now are covered, but for those that are shared;
 //   - resolv.conf and nsswitch.conf lead to Sallyport's DNS;

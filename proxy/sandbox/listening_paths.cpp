@@ -36,7 +36,7 @@ bool add_bound(const std::string& table, Bound& bound) {
 void add_sockets_of(const fs::path& folder, std::set<std::string>& found) {
   std::error_code error, unknown;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (fs::is_socket(at->symlink_status(unknown))) found.insert(at->path().string());
+    if (at->is_socket(unknown)) found.insert(at->path().string());
   }
 }
 

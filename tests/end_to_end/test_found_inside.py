@@ -2,6 +2,7 @@
 import contextlib
 import os
 import socket
+import stat
 import subprocess
 import threading
 
@@ -158,6 +159,22 @@ def test_processes_and_terminals_are_not_seen_through_another_root(runner):
         done = runner.shell(f"cat {proc}/{bystander.pid}/environ; ls {proc}/{bystander.pid}/root {terminals}; echo done")
         assert done.stdout.endswith("done\n") and "WHAT" not in done.stdout and "etc" not in done.stdout \
             and "ptmx" not in done.stdout, said(done)
+
+
+def test_no_keyboard_is_made_that_answers_questions(runner):
+    """/dev/uinput, which some desktops open to whoever sits there. This one has the numbers of /dev/full."""
+    device = "/dev/uinput"
+    if os.path.exists(device):
+        pytest.skip("this machine has its own")
+    os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 7))
+    try:
+        os.chmod(device, 0o666)
+        done = runner.shell(f"stat -c %t:%T {device}; echo typed >{device} && echo done")
+        assert done.stdout == "1:3\ndone\n", said(done)
+        done = runner.shell(f"stat -c %t:%T {device}", options=["--share", device])
+        assert done.stdout == "1:7\n", said(done)
+    finally:
+        os.unlink(device)
 
 
 def test_keys_and_credentials_of_the_settings_are_hidden(runner, world):
