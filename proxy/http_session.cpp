@@ -2,10 +2,10 @@
 
 #include "net/within.hpp"
 #include "policy/combine.hpp"
-#include "policy/path.hpp"
 #include "proxy/attempt.hpp"
 #include "proxy/bound_session.hpp"
 #include "proxy/hold.hpp"
+#include "proxy/http_destination.hpp"
 #include "proxy/http_exchange.hpp"
 #include "proxy/http_heads.hpp"
 #include "proxy/http_inject.hpp"
@@ -13,6 +13,7 @@
 #include "proxy/http_upstream.hpp"
 #include "proxy/internal_name.hpp"
 #include "proxy/internal_session.hpp"
+#include "proxy/tls_refusal.hpp"
 
 namespace sallyport {
 namespace {
@@ -22,18 +23,6 @@ using After = AfterRequest;
 // A refused request without a body leaves the connection clean: the next one may follow.
 bool leaves_clean(const wire::RequestHead& head) {
   return head.keep_alive && head.framing.kind == wire::Framing::Kind::none;
-}
-
-Outcome<Host> host_of(const wire::Authority& authority) {
-  return Host::parse(authority.bracketed ? "[" + authority.host + "]" : authority.host);
-}
-
-// What a rule about paths has judged is what is sent and recorded (promise 5): an origin that leaves dot segments alone
-// would otherwise be asked for another path. One that can be read in two ways matches no such rule and stays as it is.
-void make_canonical(std::string& path) {
-  if (path.find('%') == std::string::npos && path.find("/.") == std::string::npos) return;
-  PathReadings readings = read_path(path);
-  if (!readings.ambiguous) path = std::move(readings.canonical);
 }
 
 class HttpSession {
@@ -79,10 +68,13 @@ class HttpSession {
     if (upstream_.is_there()) pause_watch();
     auto head = co_await next_request_head(session_.client, config());
     if (!head) {
-      if (head.error().kind == Refusal::Kind::left) co_return After::close;
+      const bool left = head.error().kind == Refusal::Kind::left;
+      if (left && inspected_ && !asked_ && record_) record_->refused(client_left_unasked());
+      if (left) co_return After::close;
       co_await refuse_and_close(head.error(), nullptr);
       co_return After::close;
     }
+    asked_ = true;
     if (!bound_) {
       const bool known = co_await know_agent(*head);
       if (!known) co_return After::close;
@@ -156,20 +148,6 @@ class HttpSession {
     then_serve_bound(session_, std::move(bound), Voice::connect);
   }
 
-  Refused<Destination> destination_of(const wire::RequestHead& head) {
-    if (head.method == "CONNECT") return malformed(400, "CONNECT inside a tunnel");
-    const bool absolute = head.target.form == wire::TargetForm::absolute;
-    if (absolute && inspected_ && head.target.scheme != "https" && head.target.scheme != "wss")
-      return malformed(400, "inside TLS only https:// may be asked for");
-    if (absolute && !inspected_ && head.target.scheme != "http" && head.target.scheme != "ws")
-      return malformed(400, "only http:// may be asked for in absolute form; use CONNECT for https");
-    if (!bound_ && !absolute) return malformed(400, "this is a proxy: ask for http://HOST/PATH, or CONNECT HOST:PORT");
-    auto host = host_of(head.host);
-    if (!host) return malformed(400, "Host: " + host.error().text);
-    const std::uint16_t port = head.host.port.value_or(bound_ ? bound_->port : 80);
-    return Destination{*host, port};
-  }
-
   // What the connection is bound to and what Host says must agree (promise 4). Changes `to` into what is reached.
   std::optional<Refusal> agree_on_host(Destination& to, const Attempt& asked) {
     if (!bound_ || to == *bound_) return std::nullopt;
@@ -206,7 +184,8 @@ class HttpSession {
     make_canonical(head.target.path);
     HttpEvent event = event_of(head, inspected_ ? "https" : "http", config().audit);
     if (!version_.empty()) event.version = version_;
-    auto asked = destination_of(head);
+    const HttpWay way = inspected_ ? HttpWay::inspected : bound_ ? HttpWay::bound : HttpWay::proxy;
+    auto asked = destination_of(head, way, bound_ ? bound_->port : usual_http_port);
     if (!asked) {
       co_await refuse_and_close(asked.error(), nullptr);
       co_return After::close;
@@ -405,8 +384,7 @@ class HttpSession {
 
   wire::RequestForwarding forwarding_to(const Destination& named) const {
     wire::RequestForwarding forwarding;
-    const bool usual = named.port == (inspected_ ? 443 : 80);
-    forwarding.authority = usual ? authority_host(named) : named.text();
+    forwarding.authority = authority_of(named, inspected_ ? usual_https_port : usual_http_port);
     forwarding.instance = services_.shared.instance;
     if (!upstream_.in_absolute_form()) return forwarding;
     forwarding.form = wire::SendForm::absolute;
@@ -415,11 +393,6 @@ class HttpSession {
   }
 
   static Refusal upload_spent() { return denied_by(DecidedBy::limit, "the bytes that may be sent there are used up"); }
-
-  static std::string authority_host(const Destination& to) {
-    const Address* address = to.host.address();
-    return address && !address->is_v4() ? "[" + address->text() + "]" : to.host.text();
-  }
 
   // Nothing of an answer reached the client: it gets ours.
   Task<After> tell_upstream_trouble(const wire::RequestHead& head, Destination to, const Exchanged& done) {
@@ -480,6 +453,7 @@ class HttpSession {
   NameFrom bound_from_ = NameFrom::host;
   bool inspected_ = false;
   bool ech_ = false;
+  bool asked_ = false;  // a request has come
   RuleLimits named_limits_;
   std::string version_;
   std::unique_ptr<ConnectionRecord> record_;

@@ -2,6 +2,7 @@
 
 #include "proxy/http2/server.hpp"
 #include "proxy/request_stream.hpp"
+#include "proxy/tls_refusal.hpp"
 #include "proxy/upstream_pool.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -57,7 +58,9 @@ class InspectedHttp2 {
     session_.live.must_end = nullptr;
     co_await end_requests();
     co_await upstreams_.close();
-    if (binding_.record) binding_.record->closed(session_.live.stopped_by.value_or(ClosedBy::client));
+    if (!binding_.record) co_return;
+    binding_.record->closed(session_.live.stopped_by.value_or(ClosedBy::client));
+    binding_.record->refused(client_left_unasked());
   }
 
  private:

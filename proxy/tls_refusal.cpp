@@ -64,4 +64,12 @@ std::string client_tls_trouble(const TlsTrouble& trouble) {
   }
 }
 
+Refusal client_left_unasked() {
+  Refusal refusal;
+  refusal.kind = Refusal::Kind::left;
+  refusal.detail =
+      std::string("the client left without a request; where it does not accept Sallyport's certificate, ") + advice;
+  return refusal;
+}
+
 }  // namespace sallyport

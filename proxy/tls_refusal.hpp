@@ -14,4 +14,7 @@ Refusal server_tls_refusal(const TlsTrouble& trouble, const Host& host);
 // The client's side, for the record: it has gone, so nobody else is told. With advice where it does not trust the CA.
 std::string client_tls_trouble(const TlsTrouble& trouble);
 
+// The same of a client that took the certificate and left without a request: some look at it only then.
+Refusal client_left_unasked();
+
 }  // namespace sallyport

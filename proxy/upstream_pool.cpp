@@ -71,7 +71,7 @@ Connection UpstreamPool::share(std::unique_ptr<TlsStream> secured, const Destina
   }
   Shared& shared = shared_.emplace_back(executor_, std::move(secured), options_);
   shared.to = to.text();
-  shared.peer = std::move(peer);
+  shared.peer = peer;
   shared.permit = std::move(permit);
   const auto ended = [this, &shared](const std::exception_ptr&) {
     shared.ended = true;

@@ -184,6 +184,13 @@ def test_a_client_that_does_not_trust_the_ca_is_recorded_with_advice(world, daem
     assert ours(failed)["closed_by"] == "client" and not world.internet.requests
 
 
+def test_a_client_that_leaves_without_a_request_may_have_looked_at_the_certificate(one, daemon, mark):
+    with inspected(one):
+        pass
+    failed, = daemon.wait_for(mark, kind="fail", host="allowed.test")
+    assert "left without a request" in failed["status_detail"] and ours(failed)["closed_by"] == "client"
+
+
 def test_T_13_a_host_that_may_not_be_reached_is_refused_inside_the_connection(agent, world):
     with inspected(agent) as stream:
         got = ask(stream, "GET /ok/1 HTTP/1.1\r\nHost: denied.test\r\n\r\n")
