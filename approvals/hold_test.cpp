@@ -126,6 +126,7 @@ TEST_F(ApprovalsTest, A_10_OfManyWhoDecideAtOnceOneWins) {
     std::atomic<int> won{0};
     std::atomic<int> conflicts{0};
     std::vector<std::thread> deciders;
+    deciders.reserve(4);
     for (int i = 0; i < 4; ++i) {
       deciders.emplace_back([&, i] {
         Decision decision;

@@ -87,7 +87,8 @@ class Client {
   void join(const sockaddr* address, socklen_t size) const {
     const timeval limit{5, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ::connect(socket_, address, size);
+    // A refusal shows at the first read.
+    static_cast<void>(::connect(socket_, address, size));
   }
   bool read_some() {
     std::array<char, 16384> buffer{};

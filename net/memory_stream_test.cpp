@@ -30,13 +30,13 @@ struct MemoryStreamTest : ::testing::Test {
   // Starts work that is to suspend, and lets it.
   template <class T>
   void start(Task<Result<T>> work, Result<T>& result, bool& ended) {
-    asio::co_spawn(
-        context, std::move(work),
-        asio::bind_cancellation_slot(cancels.emplace_back().slot(), [&](std::exception_ptr thrown, Result<T> value) {
-          EXPECT_EQ(thrown, nullptr);
-          result = std::move(value);
-          ended = true;
-        }));
+    asio::co_spawn(context, std::move(work),
+                   asio::bind_cancellation_slot(cancels.emplace_back().slot(),
+                                                [&](const std::exception_ptr& thrown, Result<T> value) {
+                                                  EXPECT_EQ(thrown, nullptr);
+                                                  result = std::move(value);
+                                                  ended = true;
+                                                }));
     poll();
   }
   void poll() {

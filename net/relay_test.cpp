@@ -23,7 +23,7 @@ struct RelayTest : ::testing::Test {
 
   void start(RelayLimits limits = {}) {
     asio::co_spawn(context, run(limits),
-                   asio::bind_cancellation_slot(cancel.slot(), [this](std::exception_ptr exception) {
+                   asio::bind_cancellation_slot(cancel.slot(), [this](const std::exception_ptr& exception) {
                      EXPECT_EQ(exception, nullptr);
                      done = true;
                    }));

@@ -87,7 +87,7 @@ Outcome<AgentInfo> Attachments::attach(const AttachRequest& request, const Calle
 }
 
 Outcome<void> Attachments::detach(const std::string& agent, const Caller& by) {
-  const auto detached = detach(agent);
+  auto detached = detach(agent);
   tell_of_request("agents.detach", ApiEvent::Activity::remove, agent, by, detached);
   return detached;
 }

@@ -51,7 +51,7 @@ std::vector<std::string> programs_run_outside(const Policy& policy, const Config
 void keep_secrets_of_policy(SandboxPlan& plan, const Policy& policy) {
   for (const auto& [variable, placeholder] : placeholder_variables(policy.secrets())) {
     for (auto& entry : plan.environment) {
-      if (entry.starts_with(variable + "=")) entry = variable + "=" + placeholder;
+      if (entry.starts_with(variable + "=")) entry.replace(variable.size() + 1, std::string::npos, placeholder);
     }
   }
   for (const auto& secret : policy.secrets()) {

@@ -205,6 +205,7 @@ std::vector<std::string> in_order(const std::vector<std::string>& files) {
   for (const std::string& file : files) ordered.emplace_back(first_sequence_of(file), file);
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> out;
+  out.reserve(ordered.size());
   for (auto& [sequence, file] : ordered) out.push_back(std::move(file));
   return out;
 }

@@ -73,7 +73,7 @@ void TerminalAsker::next() {
   more_ = 0;
   for (Approval& approval : approvals_.approvals(filter)) {
     const bool waits = approval.waiting != 0;
-    const bool gone = !waits && waited_.count(approval.id) != 0;
+    const bool gone = !waits && waited_.contains(approval.id);
     if (waits || gone) waited.insert(approval.id);
     if (gone) continue;
     if (current_) {
