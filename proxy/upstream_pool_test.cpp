@@ -60,6 +60,7 @@ TEST_F(UpstreamPoolTest, LendsNothingOnWhichTheServerSpokeUnasked) {
 
 TEST_F(UpstreamPoolTest, KeepsEightAndClosesTheOldest) {
   std::vector<Socket> servers;
+  servers.reserve(9);
   for (int each = 0; each < 9; ++each) servers.push_back(give_back(to));
   int lent = 0;
   while (borrow(to)) ++lent;

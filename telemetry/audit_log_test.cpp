@@ -91,6 +91,7 @@ TEST_F(AuditLogTest, GoesOnWhereItEnded) {
 TEST_F(AuditLogTest, ManyThreadsMakeOneChain) {
   auto log = open();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) EXPECT_TRUE(log->append(samples::connection(Activity::refuse)));

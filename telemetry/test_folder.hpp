@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sallyport {
@@ -30,7 +31,7 @@ class LogTest : public testing::Test {
     return log ? std::move(*log) : nullptr;
   }
   VerifyReport check(std::optional<Head> against = std::nullopt) const {
-    return verify(log_files(options_.path), {folder_ + "/audit.pub", against});
+    return verify(log_files(options_.path), {folder_ + "/audit.pub", std::move(against)});
   }
   static std::string problems(const VerifyReport& report) {
     std::string all;

@@ -63,7 +63,7 @@ struct Http2Chain : ::testing::Test {
 
   void spawn(Task<> task) {
     ++running;
-    asio::co_spawn(context, std::move(task), [this](std::exception_ptr thrown) {
+    asio::co_spawn(context, std::move(task), [this](const std::exception_ptr& thrown) {
       --running;
       EXPECT_EQ(thrown, nullptr);
     });

@@ -21,7 +21,7 @@ struct Http2Upstream : ::testing::Test {
     transport = std::move(far);
     client = std::make_unique<Http2Client>(context.get_executor(), *transport, Http2Options{});
     asio::co_spawn(context, client->run(),
-                   asio::bind_cancellation_slot(cancel.slot(), [this](std::exception_ptr thrown) {
+                   asio::bind_cancellation_slot(cancel.slot(), [this](const std::exception_ptr& thrown) {
                      EXPECT_EQ(thrown, nullptr);
                      ended = true;
                    }));

@@ -33,7 +33,7 @@ TEST_F(Http2Abuse, S_3_4_AnotherPrefaceEndsTheConnection) {
   RawPeer other(std::move(near));
   Http2Server second(context.get_executor(), *far, {}, {});
   bool over = false;
-  asio::co_spawn(context, second.run(), [&](std::exception_ptr thrown) {
+  asio::co_spawn(context, second.run(), [&](const std::exception_ptr& thrown) {
     EXPECT_EQ(thrown, nullptr);
     over = true;
   });

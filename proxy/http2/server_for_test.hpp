@@ -26,7 +26,7 @@ struct ServerTest : ::testing::Test {
     events.on_malformed = [this](std::string_view why) { malformed.emplace_back(why); };
     server = std::make_unique<Http2Server>(context.get_executor(), *transport, options, std::move(events));
     asio::co_spawn(context, server->run(),
-                   asio::bind_cancellation_slot(cancel.slot(), [this](std::exception_ptr thrown) {
+                   asio::bind_cancellation_slot(cancel.slot(), [this](const std::exception_ptr& thrown) {
                      EXPECT_EQ(thrown, nullptr);
                      ended = true;
                    }));

@@ -50,7 +50,7 @@ std::vector<std::string> served(std::string_view bytes, std::size_t step) {
   events.on_request = [&](std::unique_ptr<MemoryStream> stream) { requests.push_back(std::move(stream)); };
   Http2Server server(context.get_executor(), *transport, {}, std::move(events));
   bool ended = false;
-  asio::co_spawn(context, server.run(), [&](std::exception_ptr thrown) {
+  asio::co_spawn(context, server.run(), [&](const std::exception_ptr& thrown) {
     EXPECT_EQ(thrown, nullptr);
     ended = true;
   });

@@ -282,7 +282,7 @@ TEST_F(FindOwner, TakesNoListenerOnTheClientsPortForTheClient) {
     ::close(gone);
     const int listener = ::socket(AF_INET6, SOCK_STREAM, 0);
     own.sin6_addr = in6addr_any;
-    ::bind(listener, reinterpret_cast<const sockaddr*>(&own), size);
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&own), size) != 0) ::_exit(1);
     ::listen(listener, 1);
   });
   const auto ends = accept();

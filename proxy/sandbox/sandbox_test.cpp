@@ -148,7 +148,7 @@ class Folder {
     fs::remove_all(path_, ignored);
   }
   std::string file(const std::string& name, const std::string& text) const {
-    const std::string path = path_ + "/" + name;
+    std::string path = path_ + "/" + name;
     fs::create_directories(fs::path(path).parent_path());
     std::ofstream(path) << text;
     if (::geteuid() == 0) {

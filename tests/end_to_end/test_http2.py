@@ -18,7 +18,7 @@ rules:
   - allow: allowed.test
     methods: [GET, HEAD, POST, PUT]
     paths: ["/ok/**", "/up/**", "/files/**", "/laboratory.Echo/**"]
-    ports: [443, 8449, 8450]
+    ports: [443, 8449, 8450, 8451]
 """
 REQUEST = ((b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"allowed.test"), (b":path", b"/ok/1"))
 
@@ -152,6 +152,65 @@ def test_files_of_nghttpd_arrive_whole(agent, nghttpd):
     up = agent.curl("--http2", "--max-time", "30", "--data-binary", f"@{nghttpd / 'large'}", "-o", "/dev/null", "-w",
                     "%{http_code} %{http_version}", "https://allowed.test:8449/files/small")
     assert up.stdout == "200 2", up
+
+
+NGINX = """\
+daemon off;
+user root;
+worker_processes 1;
+pid FOLDER/pid;
+error_log FOLDER/log;
+events { worker_connections 64; }
+http {
+  access_log off;
+  client_body_temp_path FOLDER/body;
+  server {
+    listen 93.184.216.10:8451 ssl http2;
+    ssl_certificate CERTIFICATE;
+    ssl_certificate_key KEY;
+    client_max_body_size 64m;
+    location / { root FOLDER; dav_methods PUT; }
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def nginx(world):
+    folder = world.folder / "nginx"
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "large").write_bytes(os.urandom(4 << 20))
+    both = world.internet.certificates.odd("nginx", "DNS:allowed.test")
+    config = folder / "nginx.conf"
+    words = {"FOLDER": folder, "CERTIFICATE": both, "KEY": both.with_suffix(".key")}
+    config.write_text(re.sub("|".join(words), lambda found: str(words[found[0]]), NGINX))
+    output = open(folder / "output", "wb")
+    process = world.outside.start(["/usr/sbin/nginx", "-e", folder / "log", "-c", config], stdout=output, stderr=output)
+    wait_until(lambda: listens(world, 8451), "nginx")
+    yield folder / "files"
+    process.kill()
+    output.close()
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_nginx_is_read_and_written_in_either_version(agent, nginx, version):
+    curl = ["curl", "-sS", f"--http{version}", "--max-time", "30"]
+    url, large = "https://allowed.test:8451/files", nginx / "large"
+    down = agent.run(*curl, f"{url}/large", text=False)
+    assert hashlib.sha256(down.stdout).digest() == hashlib.sha256(large.read_bytes()).digest()
+    part = agent.run(*curl, "-i", "-r", "10-19", f"{url}/large", text=False).stdout
+    assert b" 206" in part.splitlines()[0] and part.endswith(large.read_bytes()[10:20])
+    head = agent.run(*curl, "-I", f"{url}/large").stdout
+    assert re.search(r"(?i)content-length: 4194304", head) and " 200" in head
+    tag = re.search(r"(?im)^etag: (.*)$", head)[1].strip()
+    shape = "%{http_code} %{http_version} %{size_download}"
+    same = agent.run(*curl, "-o", "/dev/null", "-w", shape, "-H", f"If-None-Match: {tag}", f"{url}/large").stdout
+    assert same == f"304 {version} 0"
+    name = f"put-{agent.door}-{version}"
+    up = agent.run(*curl, "-o", "/dev/null", "-w", shape, "-T", str(large), f"{url}/{name}").stdout
+    assert up.startswith(f"201 {version} ") and (nginx / name).read_bytes() == large.read_bytes()
+    missing = agent.run(*curl, "-o", "/dev/null", "-w", shape, f"{url}/none").stdout
+    assert missing.startswith(f"404 {version} ")
 
 
 def test_grpc_works_unary_and_in_both_directions_at_once(agent, world, bundle):

@@ -5,12 +5,14 @@ import os
 import re
 import socket
 import ssl
+import subprocess
 
 import pytest
 
 from laboratory.approvals import Reviewer
+from laboratory.browser import ARGUMENTS
 from laboratory.clients import DOORS, Agent, receive_all, tunnel
-from laboratory.daemon import kind, ours, wait_until
+from laboratory.daemon import PROXY_URL, kind, ours, wait_until
 from laboratory.scripted import ScriptedTls, answers, read_head
 
 POLICY = """\
@@ -348,6 +350,29 @@ def test_python_speaks_by_urllib_and_requests(agent):
     got = agent.run("/usr/bin/python3", "-c", PYTHON, agent.ca, env={"REQUESTS_CA_BUNDLE": str(agent.ca)})
     said = ["/ok/urllib", "403 This destination is not allowed", "/ok/0", "/ok/1", "/ok/2", "100000"]
     assert got.stdout.split("\n")[:6] == said, got
+
+
+PAGE = """<title>lab</title><body><script>
+const part = async (path) => { const answer = await fetch(path); return answer.status + " " + await answer.text(); };
+part("/files/data.txt").then(async (text) => { document.body.innerText = text + "; " + (await part("/secret")).slice(0, 3); });
+</script>"""
+
+
+def test_chromium_loads_a_page_and_its_script_hears_a_refusal(agent, world, daemon, mark, tmp_path):
+    (world.internet.files / "page.html").write_text(PAGE)
+    (world.internet.files / "data.txt").write_text("from the origin")
+    with inspected(agent) as stream:
+        leaf = ssl.DER_cert_to_PEM_cert(stream.getpeercert(binary_form=True))
+    # Trusts the key of this certificate, which is what having the CA among the roots would come to.
+    key = subprocess.run("openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64",
+                         shell=True, input=leaf, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+    way = [f"--proxy-server={PROXY_URL}"] if agent.door == "explicit" else []
+    done = agent.run("chromium", *ARGUMENTS, *way, f"--user-data-dir={tmp_path}", f"--ignore-certificate-errors-spki-list={key}",
+                     "--virtual-time-budget=4000", "--dump-dom", "https://allowed.test/files/page.html", timeout=60)
+    assert "200 from the origin; 403" in done.stdout, done.stdout + done.stderr[-2000:]
+    seen = daemon.wait_for(mark, kind="request", host="allowed.test", count=3)
+    assert {(event["http_request"]["url"]["path"], event["http_request"]["version"]) for event in seen} >= {
+        ("/files/page.html", "2"), ("/files/data.txt", "2"), ("/secret", "2")}
 
 
 def test_git_clones_and_pushes_over_https(agent, world, daemon, mark):
