@@ -66,7 +66,8 @@ struct LogTail {
 // The end of the log whose files these are, oldest first. An error where the last records can't be understood.
 Outcome<LogTail> read_tail(const std::vector<std::string>& files);
 
-// The connections that were open or held when the log's writer died, as their ends. At most `limit`; `beyond` counts the rest.
+// The connections that were open or held when the log's writer died, as their ends. At most `limit`; `beyond` counts
+// the rest.
 struct Unfinished {
   std::vector<ConnectionEvent> ends;
   std::uint64_t beyond = 0;

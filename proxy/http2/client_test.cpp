@@ -43,7 +43,7 @@ struct Http2Upstream : ::testing::Test {
     for (int i = 0; i < 3; ++i) {
       context.restart();
       context.poll();
-      const bool reads = origin && origin->stream().readable().size() > 0 && prefaced;
+      const bool reads = origin && !origin->stream().readable().empty() && prefaced;
       if (reads) origin->read();
     }
     prefaced = true;
@@ -68,7 +68,7 @@ struct Http2Upstream : ::testing::Test {
     error_code error;
     std::array<std::uint8_t, 16> room{};
     asio::co_spawn(context, stream.read_some(room),
-                   [&](std::exception_ptr, Result<std::size_t> got) { error = got ? error_code() : got.error(); });
+                   [&](const std::exception_ptr&, Result<std::size_t> got) { error = got ? error_code() : got.error(); });
     run();
     return error;
   }

@@ -61,6 +61,7 @@ std::vector<std::string> served(std::string_view bytes, std::size_t step) {
     client->consume(client->readable().size());
   }
   std::vector<std::string> texts;
+  texts.reserve(requests.size());
   for (const auto& request : requests) texts.push_back(text_of(request->readable()));
   client.reset();
   context.restart();
@@ -94,6 +95,7 @@ std::string understood(const std::string& text, const std::string& what) {
 
 std::vector<std::string> understood(const std::vector<std::string>& texts, const std::string& what) {
   std::vector<std::string> all;
+  all.reserve(texts.size());
   for (const std::string& text : texts) all.push_back(understood(text, what));
   return all;
 }
