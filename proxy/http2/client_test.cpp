@@ -67,8 +67,9 @@ struct Http2Upstream : ::testing::Test {
   error_code error_of(MemoryStream& stream) {
     error_code error;
     std::array<std::uint8_t, 16> room{};
-    asio::co_spawn(context, stream.read_some(room),
-                   [&](const std::exception_ptr&, Result<std::size_t> got) { error = got ? error_code() : got.error(); });
+    asio::co_spawn(context, stream.read_some(room), [&](const std::exception_ptr&, Result<std::size_t> got) {
+      error = got ? error_code() : got.error();
+    });
     run();
     return error;
   }
