@@ -121,12 +121,7 @@ class Daemon {
   }
 
   void told(LifecycleEvent::Kind kind, std::string detail) {
-    LifecycleEvent event;
-    event.time = WallClock::now();
-    event.kind = kind;
-    event.detail = std::move(detail);
-    event.policy_uid = policy_.current()->uid();
-    static_cast<void>(audit_->append(std::move(event)));
+    record_lifecycle(kind, std::move(detail), *policy_.current(), *audit_);
   }
 
   void begin_admin() {

@@ -58,6 +58,15 @@ std::unique_ptr<AuditLog> open_log(const Config& config, EventCounters& counted,
   return std::move(*log);
 }
 
+void record_lifecycle(LifecycleEvent::Kind kind, std::string detail, const Policy& policy, AuditLog& audit) {
+  LifecycleEvent event;
+  event.time = WallClock::now();
+  event.kind = kind;
+  event.detail = std::move(detail);
+  event.policy_uid = policy.uid();
+  static_cast<void>(audit.append(std::move(event)));
+}
+
 void record_floods(Admission& admission, const Policy& policy, AuditLog& audit) {
   for (const auto& flood : admission.take_floods()) {
     ConnectionEvent event;

@@ -6,9 +6,11 @@
 #include "proxy/config.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/counters.hpp"
+#include "telemetry/event.hpp"
 #include "telemetry/otlp_exporter.hpp"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sallyport {
@@ -19,6 +21,9 @@ std::unique_ptr<OtlpExporter> open_exporter(const Config& config, const EventCou
 // Everything that is recorded is counted, and handed to `otlp` (null: to nobody); both outlive the log. Throws
 // std::runtime_error where the log can't be used.
 std::unique_ptr<AuditLog> open_log(const Config& config, EventCounters& counted, OtlpExporter* otlp);
+
+// What has become of Sallyport itself. Where the log can't take it, the log says so by itself.
+void record_lifecycle(LifecycleEvent::Kind kind, std::string detail, const Policy& policy, AuditLog& audit);
 
 // What was refused past its agent's rate since the last time, as one record for each agent.
 void record_floods(Admission& admission, const Policy& policy, AuditLog& audit);

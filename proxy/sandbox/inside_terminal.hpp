@@ -11,7 +11,7 @@ Outcome<SandboxTerminal> make_terminal(OwnedFd& jobs);
 
 // Whether the command should begin in its foreground; to be asked before make_terminal().
 bool begins_in_foreground();
-// Of this session's terminal. `group` is one of the session.
+// Of the terminal that make_terminal() made. `group` is a process group on it.
 bool is_in_foreground(pid_t group);
 void put_in_foreground(pid_t group);
 
