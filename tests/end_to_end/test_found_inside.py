@@ -1,14 +1,13 @@
 """What a hijacked agent tried from inside `sallyport run`, and got: each test says what should hold instead."""
 import contextlib
 import os
-import socket
 import stat
 import subprocess
-import threading
 
 import pytest
 
 from laboratory.runner import LAY_DOWN_ROOT, NOBODY, Runner
+from laboratory.unix_server import unix_server
 
 POLICY = """\
 version: 1
@@ -31,27 +30,6 @@ def said(done):
 
 def give(path):
     subprocess.run(["chown", "-hR", f"{NOBODY}:{NOBODY}", path], check=True)
-
-
-@contextlib.contextmanager
-def unix_server(bind):
-    """Does for anybody what it is asked, as a shared ssh connection would. Counts who came."""
-    came, server = [], socket.socket(socket.AF_UNIX)
-    bind(server)
-    server.listen()
-
-    def serve():
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = server.accept()
-                came.append(client.recv(99))
-                client.close()
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield came
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
 
 
 REACH = """

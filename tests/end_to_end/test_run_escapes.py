@@ -3,16 +3,13 @@ import contextlib
 import os
 import pathlib
 import signal
-import socket
-import struct
 import subprocess
-import threading
-import time
 
 import pytest
 
 from laboratory.daemon import program, wait_until
 from laboratory.runner import NOBODY, Runner, children, finish, inside
+from laboratory.unix_server import unix_server
 
 POLICY = """\
 version: 1
@@ -54,29 +51,18 @@ def said(done):
 
 
 @contextlib.contextmanager
-def unix_server(path):
-    """As docker's or D-Bus's: it does for anybody what it is asked. Counts who came."""
-    came = []
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(path)
-    if isinstance(path, str) and not path.startswith("\0"):
-        os.chmod(path, 0o777)
-    server.listen()
+def service_at(path):
+    """As docker's or D-Bus's, open to anybody."""
+    is_file = isinstance(path, str) and not path.startswith("\0")
 
-    def serve():
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = server.accept()
-                came.append(client.recv(99))
-                client.close()
-    threading.Thread(target=serve, daemon=True).start()
-    try:
+    def bind(server):
+        server.bind(path)
+        if is_file:
+            os.chmod(path, 0o777)
+    with unix_server(bind) as came:
         yield came
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        if isinstance(path, str) and not path.startswith("\0"):
-            pathlib.Path(path).unlink(missing_ok=True)
+    if is_file:
+        pathlib.Path(path).unlink(missing_ok=True)
 
 
 def test_unix_sockets_are_covered(runner):
@@ -89,7 +75,7 @@ def test_unix_sockets_are_covered(runner):
     paths = [own, "\0dbus-test", f"/tmp/sallyport-test-{os.getpid()}.sock", str(state / "admin.sock"),
              str(runner.home / "agent.sock")]
     with contextlib.ExitStack() as stack:
-        came = [stack.enter_context(unix_server(path)) for path in paths]
+        came = [stack.enter_context(service_at(path)) for path in paths]
         script = ("import socket, sys\n"
                   "for path in sys.argv[1:]:\n"
                   "  for at in (path, '/proc/1/root' + path, '/proc/self/root' + path):\n"
