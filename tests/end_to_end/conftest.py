@@ -1,4 +1,5 @@
 """One laboratory for each file of tests; one daemon for each, unless a test starts its own."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -10,7 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from laboratory.clients import DOORS, Agent  # noqa: E402
-from laboratory.daemon import Sallyport  # noqa: E402
+from laboratory.daemon import Sallyport, wait_until  # noqa: E402
 from laboratory.world import World  # noqa: E402
 
 PROGRAMS = ["ip", "nft", "curl", "wget", "git", "openssl", "ssh", "ssh-keygen", "nc", "node", "sysctl"]
@@ -60,9 +61,21 @@ def start(world):
         started.append(daemon)
         return daemon.start(before)
     begin.end = end
+    begin.running = lambda: [daemon for daemon in started if daemon.process.poll() is None]
     yield begin
     for daemon in started:
         daemon.close()
+
+
+@pytest.fixture(autouse=True)
+def settled(request):
+    """What an earlier test left open has ended, so that its last records are not taken for this one's."""
+    if "start" not in request.fixturenames:
+        return
+    running = request.getfixturevalue("start").running()
+    # A file may well keep a connection for all of its tests.
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: all(daemon.settled() for daemon in running), "the ends of earlier connections", seconds=2)
 
 
 @pytest.fixture(scope="module")

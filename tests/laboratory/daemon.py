@@ -1,4 +1,5 @@
 """The program under test: configured, started at the gateway, asked about its log, and ended."""
+import collections
 import contextlib
 import hashlib
 import json
@@ -84,6 +85,7 @@ class Sallyport:
                 config.setdefault(key, {}).update(value)
             else:
                 config[key] = value
+        self.counted_lines, self.live = 0, collections.Counter()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.notify.bind(str(self.folder / "notify"))
         (self.folder / "notify").chmod(0o777)  # as systemd's is: it is told by nobody in particular
@@ -159,6 +161,17 @@ class Sallyport:
 
     def mark(self):
         return len(self.lines())
+
+    def settled(self):
+        """Whether every connection that opened has its end in the log."""
+        lines = self.lines()
+        for line in lines[self.counted_lines:]:
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                change = {"open": 1, "close": -1, "reset": -1, "fail": -1}.get(kind(event), 0)
+                self.live[event["metadata"].get("correlation_uid")] += change
+        self.counted_lines = len(lines)
+        return all(number <= 0 for number in self.live.values())
 
     def wait_for(self, since, count=1, seconds=5, **wanted):
         """The first `count` records after `since` that look like `wanted`; see matches()."""
