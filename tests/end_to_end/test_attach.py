@@ -10,6 +10,7 @@ import time
 import pytest
 
 from laboratory.cells import cells
+from laboratory.containers import container
 from laboratory.daemon import ours, program, wait_until
 from laboratory.namespaces import end
 
@@ -192,6 +193,24 @@ def test_a_process_names_its_namespace_and_its_end_is_the_doors_end(daemon, make
     end(sleeper)
     told(daemon, since, "has ended", "other")
     assert not cell.reaches("http://other.test/")
+
+
+def test_a_container_without_network_gets_its_way_out_and_loses_it(daemon, world):
+    with container(world) as engine:
+        assert engine.curl("http://allowed.test/").returncode != 0
+        done = attach(daemon, "--pid", engine.pid, "--agent", "cell")
+        assert done.returncode == 0, done.stderr
+        since = daemon.mark()
+        for url in ("http://allowed.test/", "https://allowed.test/"):
+            got = engine.curl(url)
+            assert got.returncode == 0, (got.stdout, got.stderr, daemon.said())
+        record = daemon.wait_for(since, kind="open", host="allowed.test", port=443)[0]
+        assert ours(record)["agent"] == "cell" and record["actor"]["process"]["name"] == "curl"
+        assert engine.curl("-f", "http://denied.test/").returncode != 0
+        since = daemon.mark()
+        assert detach(daemon, "cell").returncode == 0
+        assert engine.curl("http://allowed.test/").returncode != 0
+        told(daemon, since, "detached")
 
 
 def test_a_namespace_that_an_ordinary_user_made_is_attached_too(daemon, world):
