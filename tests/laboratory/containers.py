@@ -12,7 +12,8 @@ class Container:
     """Sleeps; programs are run beside that, by entering its namespaces as an engine's `exec` does."""
 
     def __init__(self, world):
-        words = ["bwrap", "--unshare-all", "--die-with-parent", "--clearenv", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        words = ["bwrap", "--unshare-all", "--die-with-parent", "--clearenv", "--proc", "/proc", "--dev", "/dev",
+                 "--tmpfs", "/tmp"]
         for path in READ_ONLY:
             words += ["--ro-bind", path, path]
         for path in LINKS:
