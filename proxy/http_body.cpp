@@ -3,6 +3,7 @@
 #include "proxy/wire/chunked.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sallyport {
 namespace {
@@ -23,13 +24,28 @@ void frame(std::string& out, std::span<const std::uint8_t> data, bool chunked) {
 
 class BodyCopy {
  public:
-  BodyCopy(Connection& from, Connection& to, wire::Framing out, BodyMeter meter)
-      : from_(from), to_(to), chunked_out_(out.kind == wire::Framing::Kind::chunked), meter_(meter) {}
+  BodyCopy(Connection& from, Connection& to, wire::Framing out, BodyMeter meter, std::string head)
+      : from_(from),
+        to_(to),
+        chunked_out_(out.kind == wire::Framing::Kind::chunked),
+        meter_(meter),
+        head_(std::move(head)) {}
+
+  // The head, where it still waits for a body to go with.
+  Task<BodyEnd> send_head() {
+    const std::string bytes = std::exchange(head_, {});
+    if (bytes.empty()) co_return BodyEnd::complete;
+    const std::string_view text = bytes;
+    const auto sent = co_await to_.write(text);
+    co_return sent ? BodyEnd::complete : BodyEnd::sink_failed;
+  }
 
   Task<BodyEnd> plain(std::optional<std::uint64_t> length) {
     std::uint64_t left = length.value_or(UINT64_MAX);
     while (left > 0) {
       if (from_.unread().empty()) {
+        const BodyEnd headed = co_await send_head();
+        if (headed != BodyEnd::complete) co_return headed;
         const auto got = co_await from_.read_more(read_limit);
         if (!got && !length && got.error() == asio::error::eof) break;
         if (!got) co_return BodyEnd::source_failed;
@@ -51,6 +67,8 @@ class BodyCopy {
     wire::ChunkedDecoder decoder;
     while (!decoder.done()) {
       if (from_.unread().empty()) {
+        const BodyEnd headed = co_await send_head();
+        if (headed != BodyEnd::complete) co_return headed;
         const auto got = co_await from_.read_more(read_limit);
         if (!got) co_return BodyEnd::source_failed;
       }
@@ -85,6 +103,7 @@ class BodyCopy {
   Task<BodyEnd> send(std::string bytes, std::size_t body_bytes) {
     if (meter_.limit && meter_.moved + body_bytes > *meter_.limit) co_return BodyEnd::limit;
     if (bytes.empty()) co_return BodyEnd::complete;
+    if (!head_.empty()) bytes.insert(0, std::exchange(head_, {}));
     const std::string_view text = bytes;
     const auto sent = co_await to_.write(text);
     if (!sent) co_return BodyEnd::sink_failed;
@@ -97,12 +116,14 @@ class BodyCopy {
   Connection& to_;
   bool chunked_out_;
   BodyMeter meter_;
+  std::string head_;
 };
 
 }  // namespace
 
-Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire::Framing out, BodyMeter meter) {
-  BodyCopy copy(from, to, out, meter);
+Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire::Framing out, BodyMeter meter,
+                        std::string head) {
+  BodyCopy copy(from, to, out, meter, std::move(head));
   BodyEnd end = BodyEnd::complete;
   switch (in.kind) {
     case wire::Framing::Kind::none:
@@ -117,7 +138,8 @@ Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire
       end = co_await copy.chunked();
       break;
   }
-  co_return end;
+  const BodyEnd headed = co_await copy.send_head();
+  co_return end == BodyEnd::complete ? headed : end;
 }
 
 }  // namespace sallyport

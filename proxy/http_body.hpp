@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace sallyport {
 
@@ -26,6 +27,8 @@ struct BodyMeter {
 };
 
 // `out` may be chunked, length or until_close; trailers are passed on where it is chunked. Reads no byte past the body.
-Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire::Framing out, BodyMeter meter);
+// `head` goes before it, in one write with as much of the body as is there already, and whatever becomes of the body.
+Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire::Framing out, BodyMeter meter,
+                        std::string head = {});
 
 }  // namespace sallyport

@@ -138,19 +138,22 @@ Task<bool> HttpExchange::send_answer(const wire::RequestHead& head, const wire::
   const bool keep = final && head.keep_alive && uploaded_ && answer.framing.kind != wire::Framing::Kind::until_close;
   wire::ResponseForwarding forwarding = forwarding_for(head);
   forwarding.persistence = keep || !final ? wire::Persistence::keep_alive : wire::Persistence::close;
-  const auto forwarded = wire::forward_response(answer, forwarding);
+  auto forwarded = wire::forward_response(answer, forwarding);
   if (!forwarded) {
     note(std::string(wire::sentence(forwarded.error())));
     co_return false;
   }
-  const std::string_view bytes = forwarded->bytes;
-  record_.counters.down += bytes.size();
-  const auto sent = co_await client_.write(bytes);
-  if (!sent) co_return false;
-  if (!final) co_return true;
+  record_.counters.down += forwarded->bytes.size();
+  if (!final) {
+    const std::string_view bytes = forwarded->bytes;
+    const auto sent = co_await client_.write(bytes);
+    co_return sent.has_value();
+  }
   done_.status = static_cast<int>(answer.status);
   BodyMeter meter{record_.counters.down, record_.counters.last_active, options_.limits.download, &options_.secrets};
-  const BodyEnd end = co_await copy_body(upstream_, client_, answer.framing, forwarded->framing, meter);
+  std::string bytes = std::move(forwarded->bytes);
+  const BodyEnd end =
+      co_await copy_body(upstream_, client_, answer.framing, forwarded->framing, meter, std::move(bytes));
   finish_answer(end, keep && forwarded->framing.kind != wire::Framing::Kind::until_close, reusable);
   co_return true;
 }

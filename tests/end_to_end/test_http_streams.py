@@ -375,6 +375,15 @@ def test_a_plain_answer_is_not_read_ahead_of_its_reader(agent, daemon, scripted)
     way.reader.close()
 
 
+def test_an_answer_that_is_whole_is_passed_on_whole(way, scripted):
+    def script(stream):
+        read_head(stream)
+        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    scripted.script = script
+    way.send("GET", "/")
+    assert way.stream.recv(65536).endswith(b"\r\n\r\nok")
+
+
 def test_L_08_requests_of_one_connection_share_its_correlation(way, scripted, daemon):
     def script(stream):
         while read_head(stream):
