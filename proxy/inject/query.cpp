@@ -1,7 +1,8 @@
 #include "proxy/inject/query.hpp"
 
+#include "proxy/inject/hex.hpp"
+
 #include <algorithm>
-#include <optional>
 
 namespace sallyport {
 namespace {
@@ -9,13 +10,6 @@ namespace {
 bool is_unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
          c == '_' || c == '~';
-}
-
-std::optional<unsigned> hex_value(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10U;
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10U;
-  return std::nullopt;
 }
 
 // As forms write it: "+" is a space.

@@ -1,19 +1,18 @@
 #include "proxy/inject/reflection.hpp"
 
-#include "proxy/inject/base64.hpp"
+#include "proxy/inject/hex.hpp"
 #include "proxy/inject/placeholder.hpp"
+#include "proxy/inject/readings.hpp"
 
 #include <algorithm>
 
 namespace sallyport {
 namespace {
 
-std::optional<unsigned> hex_value(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10U;
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10U;
-  return std::nullopt;
-}
+// Of fewer characters two values would have some by chance.
+constexpr std::size_t shortest_spread = 8;
+// Some header has spread it more often than that: all are masked.
+constexpr int most_spreads = 4;
 
 // How many characters of `text` at `at` are the byte `c`, plain or encoded; 0: none.
 std::size_t length_of(std::string_view text, std::size_t at, char c) {
@@ -36,51 +35,38 @@ std::size_t match_at(std::string_view text, std::size_t at, std::string_view sec
   return end - at;
 }
 
-std::string placeholder_of(const std::string& name) {
-  return std::string(placeholder_prefix) + name;
+std::string placeholder_of(const UsedSecret& secret) {
+  return std::string(placeholder_prefix) + secret.name;
 }
 
-void mask_secret(std::string& text, std::string_view secret, const std::string& name) {
+void put_in_place_of(std::string& text, std::string_view secret, std::string_view put) {
   for (std::size_t at = 0; at < text.size(); ++at) {
     const std::size_t length = match_at(text, at, secret);
     if (length == 0) continue;
-    const std::string put = placeholder_of(name);
     text.replace(at, length, put);
     at += put.size() - 1;
   }
 }
 
-bool is_base64(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
-         c == '-' || c == '_';
+std::string joined(const std::vector<std::string>& texts, std::size_t first, std::size_t last) {
+  std::string all;
+  for (std::size_t i = first; i < last; ++i) all += texts[i];
+  return all;
 }
 
-void mask_encoded(std::string& text, std::string_view encoded, const std::string& name) {
-  const std::string put = placeholder_of(name);
-  for (std::size_t at = text.find(encoded); at != std::string::npos; at = text.find(encoded, at + put.size())) {
-    // The characters around it may hold the rest of the secret's bits.
-    const std::size_t begin = at > 0 && is_base64(text[at - 1]) ? at - 1 : at;
-    std::size_t end = at + encoded.size();
-    if (end < text.size() && is_base64(text[end])) ++end;
-    text.replace(begin, end - begin, put);
-    at = begin;
+// The least number of `from` to `to` for which `holds`, which does for `to` and does not again below one for which it
+// does not.
+template <class Holds>
+std::size_t least_that(std::size_t from, std::size_t to, const Holds& holds) {
+  while (from < to) {
+    const std::size_t middle = from + (to - from) / 2;
+    if (holds(middle)) {
+      to = middle;
+    } else {
+      from = middle + 1;
+    }
   }
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return result;
-}
-
-// The characters of the base64 of a text with `secret` at `shift` bytes behind a multiple of three, that depend on
-// nothing but the secret.
-std::string encoded_at(std::string_view secret, std::size_t shift) {
-  std::string text = to_base64(std::string(shift, '\0') + std::string(secret));
-  const std::size_t first = (shift * 8 + 5) / 6;
-  const std::size_t last = (shift + secret.size()) * 8 / 6;
-  return text.substr(first, last - first);
+  return to;
 }
 
 }  // namespace
@@ -89,34 +75,100 @@ Reflection::Reflection(std::vector<UsedSecret> used) : used_(std::move(used)) {
   // Where one secret holds another, the longer is masked whole.
   std::sort(used_.begin(), used_.end(),
             [](const UsedSecret& a, const UsedSecret& b) { return a.value->text().size() > b.value->text().size(); });
+}
+
+// The first one that the text gives away, of those that need `shortest` characters for it. Null: none.
+const UsedSecret* Reflection::found_in(std::string_view text, std::size_t shortest) const {
+  const UsedSecret* found = nullptr;
+  const UsedSecret* first = nullptr;
+  std::size_t least = std::string_view::npos;
   for (const UsedSecret& secret : used_) {
-    for (std::size_t shift = 0; shift < 3; ++shift) {
-      std::string text = encoded_at(secret.value->text(), shift);
-      std::string url = text;
-      std::replace(url.begin(), url.end(), '+', '-');
-      std::replace(url.begin(), url.end(), '/', '_');
-      if (url != text) encoded_.push_back({std::move(url), secret.name});
-      encoded_.push_back({std::move(text), secret.name});
-    }
+    if (secret.value->trace().least() < shortest) continue;
+    if (first == nullptr) first = &secret;
+    least = std::min(least, secret.value->trace().least());
   }
+  if (first == nullptr) return nullptr;
+  PlainText plain;
+  const Readings seen = look_at_readings(text, least, [&](std::string_view reading) {
+    plain.set(reading);
+    for (const UsedSecret& secret : used_) {
+      const SecretTrace& trace = secret.value->trace();
+      if (trace.least() < shortest || !trace.is_in(plain)) continue;
+      found = &secret;
+      return true;
+    }
+    return false;
+  });
+  return seen == Readings::too_many ? first : found;
+}
+
+// `rest` becomes the text without the secrets that stand in it as they are: of what it says besides, no more is shown
+// than it may say.
+Reflection::Whole Reflection::mask_in(std::string& text, std::string& rest) const {
+  rest = text;
+  for (const UsedSecret& secret : used_) {
+    put_in_place_of(rest, secret.value->text(), "\n");
+    put_in_place_of(text, secret.value->text(), placeholder_of(secret));
+  }
+  const UsedSecret* found = found_in(rest);
+  if (found == nullptr) return Whole::no;
+  text = placeholder_of(*found);
+  return Whole::yes;
 }
 
 std::string Reflection::masked(std::string text) const {
-  for (const UsedSecret& secret : used_) mask_secret(text, secret.value->text(), secret.name);
-  for (const Encoded& encoded : encoded_) mask_encoded(text, encoded.text, encoded.name);
+  std::string rest;
+  if (!empty()) static_cast<void>(mask_in(text, rest));
   return text;
+}
+
+// `rests` are what is looked at of `texts`.
+void Reflection::mask_spread(std::vector<std::string*> texts, std::vector<std::string> rests) const {
+  const auto found = [&](std::size_t first, std::size_t last) {
+    return found_in(joined(rests, first, last), shortest_spread);
+  };
+  for (int spreads = 0;; ++spreads) {
+    const std::size_t size = texts.size();
+    const UsedSecret* secret = found(0, size);
+    if (secret == nullptr) return;
+    std::size_t first = 0, last = size;
+    if (spreads < most_spreads) {
+      last = least_that(1, size, [&](std::size_t at) { return found(0, at) != nullptr; });
+      first = last - least_that(1, last, [&](std::size_t count) { return found(last - count, last) != nullptr; });
+    }
+    for (std::size_t i = first; i < last; ++i) *texts[i] = placeholder_of(*secret);
+    texts.erase(texts.begin() + static_cast<std::ptrdiff_t>(first), texts.begin() + static_cast<std::ptrdiff_t>(last));
+    rests.erase(rests.begin() + static_cast<std::ptrdiff_t>(first), rests.begin() + static_cast<std::ptrdiff_t>(last));
+  }
+}
+
+void Reflection::take_out_names(wire::Fields& fields) const {
+  std::vector<std::string*> names;
+  std::vector<std::string> rests;
+  for (wire::Field& field : fields) {
+    if (found_in(field.name) != nullptr) field.name.clear();
+    if (field.name.empty()) continue;
+    names.push_back(&field.name);
+    rests.push_back(field.name);
+  }
+  mask_spread(std::move(names), std::move(rests));
+  // A placeholder is no token.
+  const auto is_masked = [](const wire::Field& field) { return !wire::is_token(field.name); };
+  fields.erase(std::remove_if(fields.begin(), fields.end(), is_masked), fields.end());
 }
 
 void Reflection::mask(wire::Fields& fields) const {
   if (empty()) return;
-  // A name comes back in any case.
-  const auto names_secret = [this](const wire::Field& field) {
-    return std::any_of(used_.begin(), used_.end(), [&](const UsedSecret& secret) {
-      return lower(field.name).find(lower(secret.value->text())) != std::string::npos;
-    });
-  };
-  fields.erase(std::remove_if(fields.begin(), fields.end(), names_secret), fields.end());
-  for (wire::Field& field : fields) field.value = masked(std::move(field.value));
+  take_out_names(fields);
+  std::vector<std::string*> values;
+  std::vector<std::string> rests;
+  for (wire::Field& field : fields) {
+    std::string rest;
+    if (mask_in(field.value, rest) == Whole::yes) continue;
+    values.push_back(&field.value);
+    rests.push_back(std::move(rest));
+  }
+  mask_spread(std::move(values), std::move(rests));
 }
 
 void Reflection::mask(wire::ResponseHead& head) const {

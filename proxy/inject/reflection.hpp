@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sallyport {
@@ -15,27 +16,35 @@ struct UsedSecret {
   std::shared_ptr<const SecretValue> value;
 };
 
-// Made once for a request, used on every head and trailer of its answer. It finds a secret as it stands, with any of
-// its bytes percent-encoded, and inside base64 of either alphabet, wherever it begins there. A body is not looked at: a
-// host that echoes what it is sent must be given no secret.
+// Made once for a request, used on every head and trailer of its answer. "sallyport-secret:NAME" takes the place
+//
+// - of the secret alone, where it stands as it is or with any of its bytes percent-encoded;
+// - of the whole value, where the secret or a telling part of it (SecretTrace) stands there in any case, reversed, with
+//   anything between its characters, escaped, in hexadecimal or in base64, up to four of these one inside the other
+//   (look_at_readings());
+// - of all values over which it is spread, in whatever of these forms, where they follow one another.
+//
+// A body is not looked at, and who wants to tell finds a form that is not looked for: a host that echoes what it is
+// sent must be given no secret.
 class Reflection {
  public:
   Reflection() = default;
   explicit Reflection(std::vector<UsedSecret> used);
 
   bool empty() const { return used_.empty(); }
-  // "sallyport-secret:NAME" in place of the secret. Fields whose very name holds a secret are taken out.
+  // Fields whose very names give a secret away are taken out.
   void mask(wire::Fields& fields) const;
   void mask(wire::ResponseHead& head) const;  // its reason too
   std::string masked(std::string text) const;
 
  private:
-  struct Encoded {
-    std::string text;  // a part of the base64 that the secret alone decides
-    std::string name;
-  };
+  enum class Whole { no, yes };
+  Whole mask_in(std::string& text, std::string& rest) const;
+  void take_out_names(wire::Fields& fields) const;
+  void mask_spread(std::vector<std::string*> texts, std::vector<std::string> rests) const;
+  const UsedSecret* found_in(std::string_view text, std::size_t shortest = 0) const;
+
   std::vector<UsedSecret> used_;
-  std::vector<Encoded> encoded_;
 };
 
 }  // namespace sallyport

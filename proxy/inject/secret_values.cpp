@@ -1,7 +1,6 @@
 #include "proxy/inject/secret_values.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace sallyport {
 namespace {
@@ -17,13 +16,6 @@ const char* fault_of(std::string_view text) {
 }
 
 }  // namespace
-
-void wipe(std::string& text) {
-  // The whole buffer, of which the text may have been longer before.
-  text.resize(text.capacity());
-  ::explicit_bzero(text.data(), text.size());
-  text.clear();
-}
 
 Outcome<std::shared_ptr<const SecretValue>> SecretValue::parse(std::string text) {
   std::string_view value = text;

@@ -1,6 +1,8 @@
 // The values of secrets, as requests are given them.
 #pragma once
 #include "policy/result.hpp"
+#include "proxy/inject/secret_trace.hpp"
+#include "proxy/inject/wipe.hpp"
 
 #include <cstddef>
 #include <map>
@@ -26,10 +28,12 @@ class SecretValue {
   SecretValue& operator=(const SecretValue&) = delete;
 
   std::string_view text() const { return text_; }
+  const SecretTrace& trace() const { return trace_; }
 
  private:
-  explicit SecretValue(std::string_view text) : text_(text) {}
+  explicit SecretValue(std::string_view text) : text_(text), trace_(text) {}
   std::string text_;
+  const SecretTrace trace_;
 };
 
 // By name. Immutable; any thread.
@@ -47,8 +51,5 @@ class SecretValues {
  private:
   Map values_;
 };
-
-// Overwrites the text's memory.
-void wipe(std::string& text);
 
 }  // namespace sallyport
