@@ -1,9 +1,13 @@
 #include "proxy/sandbox/confinement.hpp"
 
 #include <cap-ng.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +16,8 @@
 #include <memory>
 #include <seccomp.h>
 #include <string>
+#include <unistd.h>
+#include <vector>
 
 namespace sallyport {
 namespace {
@@ -39,12 +45,53 @@ int refuse_families(const Filter& filter, int call) {
   return failed;
 }
 
-Outcome<void> filter_calls() {
+// Without a connection, sendto() and sendmsg() may name a place, and no connect() is seen. SOCK_RAW is SOCK_DGRAM
+// there.
+int refuse_unix_datagrams(const Filter& filter, int call) {
+  constexpr unsigned type_without_flags = 0xf;
+  int failed = 0;
+  for (const unsigned type : {SOCK_DGRAM, SOCK_RAW}) {
+    failed |= seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), call, 2, scmp_arg_cmp{0, SCMP_CMP_EQ, AF_UNIX, 0},
+                               scmp_arg_cmp{1, SCMP_CMP_MASKED_EQ, type_without_flags, type});
+  }
+  return failed;
+}
+
+// The library of Debian 12 knows no SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV. Without that a caller's signal begins a
+// call anew that is being done, and some programs are told that they are connected already.
+Outcome<OwnedFd> load(const Filter& filter) {
+  const OwnedFd file(::memfd_create("filter", MFD_CLOEXEC));
+  if (file.get() < 0 || seccomp_export_bpf(filter.get(), file.get()) != 0) {
+    return Complaint{"the system call filter can't be written down"};
+  }
+  std::vector<sock_filter> program(static_cast<std::size_t>(::lseek(file.get(), 0, SEEK_END)) / sizeof(sock_filter));
+  const std::size_t size = program.size() * sizeof(sock_filter);
+  if (program.empty() || ::pread(file.get(), program.data(), size, 0) != static_cast<ssize_t>(size)) {
+    return Complaint{"the system call filter can't be read"};
+  }
+  const sock_fprog whole{static_cast<unsigned short>(program.size()), program.data()};
+  for (const unsigned long flags :
+       {SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, SECCOMP_FILTER_FLAG_NEW_LISTENER}) {
+    OwnedFd listener(static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &whole)));
+    if (listener.get() >= 0) return listener;
+    if (errno != EINVAL) break;  // before Linux 5.19
+  }
+  const int error = errno;
+  return Complaint{"the system call filter can't be loaded: ", std::strerror(error),
+                   error == EBUSY ? ". This is a sandbox already that has some calls done by another process, and the "
+                                    "kernel lets there be one such; start `run` outside of it"
+                                  : ""};
+}
+
+Outcome<OwnedFd> filter_calls() {
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
   if (!filter) return Complaint{"seccomp can't be started"};
   int failed = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
   failed |= refuse_families(filter, SCMP_SYS(socket));
   failed |= refuse_families(filter, SCMP_SYS(socketpair));
+  failed |= refuse_unix_datagrams(filter, SCMP_SYS(socket));
+  failed |= refuse_unix_datagrams(filter, SCMP_SYS(socketpair));
+  failed |= seccomp_rule_add(filter.get(), SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
   for (const int call : {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register)}) {
     failed |= refuse(filter, ENOSYS, call);
   }
@@ -56,15 +103,12 @@ Outcome<void> filter_calls() {
     failed |= refuse(filter, EPERM, call);
   }
   if (failed != 0) return Complaint{"the system call filter can't be built"};
-  if (const int error = seccomp_load(filter.get()); error != 0) {
-    return Complaint{"the system call filter can't be loaded: ", std::strerror(-error)};
-  }
-  return {};
+  return load(filter);
 }
 
 }  // namespace
 
-Outcome<void> confine() {
+Outcome<OwnedFd> confine() {
   capng_clear(CAPNG_SELECT_ALL);
   if (const int error = capng_apply(CAPNG_SELECT_ALL); error != 0) {
     return Complaint{"the capabilities can't be given up (" + std::to_string(error) + ")"};

@@ -1,6 +1,8 @@
 #include "proxy/sandbox/first_process.hpp"
 
 #include "proxy/sandbox/confinement.hpp"
+#include "proxy/sandbox/connect_supervisor.hpp"
+#include "proxy/sandbox/descriptor_passing.hpp"
 #include "proxy/sandbox/inside_files.hpp"
 #include "proxy/sandbox/inside_network.hpp"
 #include "proxy/sandbox/inside_terminal.hpp"
@@ -44,7 +46,7 @@ class FirstProcess {
     auto terminal = plan_.terminal ? make_terminal(jobs_) : no_terminal();
     if (!terminal) fail(terminal.error());
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (auto confined = confine(); !confined) fail(confined.error());
+    hand_over_connects();
     hand_over(*sockets, *terminal);
     { const auto none = std::pair(std::move(*sockets), std::move(*terminal)); }
     block_child_signal();
@@ -72,6 +74,14 @@ class FirstProcess {
     ::_exit(exit_not_started);
   }
 
+  void hand_over_connects() const {
+    const auto supervisor = ConnectSupervisor::start(plan_.shared);
+    if (!supervisor) fail(supervisor.error());
+    const auto listener = confine();
+    if (!listener) fail(listener.error());
+    if (auto taken = supervisor->take_over(*listener); !taken) fail(taken.error());
+  }
+
   static Outcome<SandboxTerminal> no_terminal() {
     if (auto forgotten = forget_terminal(); !forgotten) return forgotten.error();
     return SandboxTerminal();
@@ -90,20 +100,7 @@ class FirstProcess {
   }
 
   void hand_over(Word what, const std::vector<int>& all) const {
-    char word = static_cast<char>(what);
-    iovec part{&word, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sandbox_sockets)> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * all.size());
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int) * all.size());
-    std::memcpy(CMSG_DATA(header), all.data(), sizeof(int) * all.size());
-    if (::sendmsg(channel_, &message, MSG_NOSIGNAL) < 0) ::_exit(exit_not_started);
+    if (!send_descriptors(channel_, static_cast<char>(what), all)) ::_exit(exit_not_started);
   }
 
   void block_child_signal() {

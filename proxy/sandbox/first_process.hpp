@@ -9,8 +9,6 @@ namespace sallyport {
 // ready; or failed, with a sentence.
 enum class Word : char { go = 'g', signal = 's', group_signal = 'p', sockets = 'd', terminal = 't', failed = 'e' };
 
-inline constexpr std::size_t most_sandbox_sockets = 7;
-
 // Exit status: the command's.
 [[noreturn]] void be_first_process(const SandboxPlan& plan, const std::vector<std::string>& sockets, int channel);
 

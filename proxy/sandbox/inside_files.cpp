@@ -74,6 +74,7 @@ class Files {
       if (exists(path)) hide(path);
     }
     make_own_files();
+    pin_shared();
     pin("/proc/sys");
     make_read_only("/proc/sys", Within::all_below);
     if (is_folder("/sys")) {
@@ -213,13 +214,29 @@ class Files {
     bind_mount("/dev/null", socket);
   }
 
-  void put_back(const Kept& kept) {
+  bool is_below_hidden(const std::string& path) const {
     for (const auto& hidden : hidden_) {
-      if (!at_or_below(kept.path, hidden)) continue;
-      make_place(kept.path, kept.folder);
-      bind_mount("/proc/self/fd/" + std::to_string(kept.descriptor.get()), kept.path);
-      return;
+      if (at_or_below(path, hidden)) return true;
     }
+    return false;
+  }
+
+  void put_back(const Kept& kept) const {
+    if (!is_below_hidden(kept.path)) return;
+    make_place(kept.path, kept.folder);
+    bind_mount("/proc/self/fd/" + std::to_string(kept.descriptor.get()), kept.path);
+  }
+
+  // Whoever listens there may be reached; nothing can be moved or linked there from another mount.
+  void pin_shared() const {
+    for (const auto& kept : shared_) {
+      if (kept.path != "/" && !is_below_hidden(kept.path) && !leads_to_device(kept.path)) pin(kept.path);
+    }
+  }
+
+  static bool leads_to_device(const std::string& path) {
+    std::error_code error;
+    return fs::is_character_file(path, error) || fs::is_block_file(path, error);
   }
 
   const SandboxPlan& plan_;

@@ -1,7 +1,9 @@
 #include "proxy/sandbox/sandbox.hpp"
 
+#include "proxy/sandbox/descriptor_passing.hpp"
 #include "proxy/sandbox/first_process.hpp"
 #include "proxy/sandbox/listening_paths.hpp"
+#include "proxy/sandbox/standard_descriptors.hpp"
 
 #include <linux/sched.h>
 #include <sys/prctl.h>
@@ -9,7 +11,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -18,8 +19,6 @@
 
 namespace sallyport {
 namespace {
-
-constexpr std::size_t most_text = 4096;
 
 Complaint system_complaint(const std::string& what) {
   return Complaint{what + ": " + std::strerror(errno)};
@@ -44,32 +43,11 @@ Outcome<void> map_ids(pid_t pid) {
 }
 
 // One word of the first process, with the descriptors it hands over.
-Outcome<std::string> hear(int channel, std::vector<OwnedFd>& descriptors) {
-  std::string text(most_text, '\0');
-  iovec part{text.data(), text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sandbox_sockets)> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  ssize_t got = -1;
-  do {
-    got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0) return Complaint{"the sandbox's first process has ended"};
-  text.resize(static_cast<std::size_t>(got));
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int descriptor = -1;
-      std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-      descriptors.emplace_back(descriptor);
-    }
-  }
-  if (text.front() == static_cast<char>(Word::failed)) return Complaint{text.substr(1)};
-  return text;
+Outcome<void> hear(int channel, std::vector<OwnedFd>& descriptors) {
+  const auto text = receive_descriptors(channel, descriptors);
+  if (!text) return Complaint{"the sandbox's first process has ended"};
+  if (text->front() == static_cast<char>(Word::failed)) return Complaint{text->substr(1)};
+  return {};
 }
 
 Outcome<SandboxSockets> sort(std::vector<OwnedFd> descriptors) {
@@ -106,6 +84,7 @@ OwnedFd::~OwnedFd() {
 
 Outcome<Sandbox> Sandbox::start(const SandboxPlan& plan) {
   if (::geteuid() == 0) return Complaint{"a sandbox is not started as root: its command would be root of this host"};
+  if (auto harmless = check_standard_descriptors(); !harmless) return harmless.error();
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_complaint("socketpair");
   OwnedFd ours(ends[0]);
