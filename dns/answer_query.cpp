@@ -57,6 +57,7 @@ Reply answer_reverse(const Step& step) {
   const auto target = WireName::from_text(lease->name.text());
   if (!target) return nothing();
   step.record.correlation = lease->correlation;
+  step.record.lasting = true;
   Reply reply;
   reply.answers.push_back(name_record(step.name(), RecordType::ptr, *target, step.options.ttl));
   note_answers(reply, step.record);
@@ -70,6 +71,7 @@ Reply answer_synthetic(const Step& step, const HostName& name) {
                      DecidedBy::limit);
   }
   step.record.correlation = lease->correlation;
+  step.record.lasting = true;
   return step.with_address(step.type() == RecordType::a ? lease->v4 : lease->v6);
 }
 

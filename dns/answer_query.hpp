@@ -25,8 +25,8 @@ struct Services {
   LeaseTable& leases;
   NameBudget& budget;
   GivenAddresses& given;
-  Resolver& resolver;  // of this thread
-  std::function<void(QueryRecord)> record;
+  Resolver& resolver;                    // of this thread
+  std::function<void(DnsEvent)> record;  // may be empty
   // A name that was asked for with a verdict `ask` where no synthetic address can stand in: raise the approval. May be
   // empty. Answers the approval's id, or nothing where there is none.
   std::function<std::string(const QueryRecord& query, const HostName& name, const Verdict& verdict)> on_ask{};

@@ -108,8 +108,8 @@ std::span<const std::uint8_t> DatagramBatch::bytes(std::size_t at) const {
   return std::span(places_[at].buffer).first(places_[at].datagram.size);
 }
 
-void DatagramBatch::reply(std::size_t at, std::vector<std::uint8_t> bytes) {
-  places_[at].reply = std::move(bytes);
+std::vector<std::uint8_t>& DatagramBatch::reply(std::size_t at) {
+  return places_[at].reply;
 }
 
 void DatagramBatch::send(int socket) {

@@ -39,8 +39,8 @@ class DatagramBatch {
   std::size_t receive(int socket);
   const Datagram& datagram(std::size_t at) const;
   std::span<const std::uint8_t> bytes(std::size_t at) const;
-  // What to send back to that one; empty: nothing.
-  void reply(std::size_t at, std::vector<std::uint8_t> bytes);
+  // To be filled with what to send back to that one; empty: nothing.
+  std::vector<std::uint8_t>& reply(std::size_t at);
   // Sends all replies without waiting; a full socket drops them, as the network would.
   void send(int socket);
 

@@ -1,5 +1,6 @@
 // Where a server's sockets hand in queries: bytes in, bytes out, one record for each.
 #pragma once
+#include "dns/recent_answers.hpp"
 #include "dns/server.hpp"
 
 #include <map>
@@ -18,30 +19,41 @@ struct Pending {
   Incoming from;
   Asked asked;
   QueryRecord record;
-  std::chrono::steady_clock::time_point began;
 };
 
 class QueryDesk {
  public:
-  QueryDesk(ServerOptions options, Services services) : options_(std::move(options)), services_(std::move(services)) {}
+  QueryDesk(ServerOptions options, Services services)
+      : options_(std::move(options)), services_(std::move(services)), recent_(options_.keep_answers) {}
 
-  // The reply's bytes (empty: none is sent), or nullopt with `pending` filled: then finish() it.
-  std::optional<Bytes> begin(const Incoming& from, std::span<const std::uint8_t> bytes,
-                             std::optional<Pending>& pending);
+  // Fills the reply's bytes (empty: none is sent); or `pending`, where it waits for the upstream: then finish() it.
+  void begin(const Incoming& from, std::span<const std::uint8_t> bytes, Bytes& reply, std::optional<Pending>& pending);
   Task<Bytes> finish(Pending pending);
   // What somebody gets who is nobody's agent.
   Bytes refuse_stranger(const Incoming& from, std::span<const std::uint8_t> bytes);
+
+  // Questions that are repeated within a window are told of when it is over: tell_of_repeats() is wanted
+  // RecentAnswers::window after this has become true, and at the end.
+  bool counts_repeats() const { return recent_.window_is_open(); }
+  void tell_of_repeats();
+  // Now and then.
+  void forget_old() { recent_.forget_old(std::chrono::steady_clock::now()); }
 
   const ServerOptions& options() const { return options_; }
 
  private:
   QueryRecord new_record(const Incoming& from) const;
   Bytes encode(const Incoming& from, const QueryMessage& query, const Reply& reply) const;
-  void emit(QueryRecord record, std::chrono::steady_clock::time_point began) const;
+  Bytes judge(const Incoming& from, std::span<const std::uint8_t> bytes, std::optional<Pending>& pending);
+  Bytes refuse_malformed(const Incoming& from, const QueryProblem& problem) const;
+  void emit_lasting(QueryRecord record, const Bytes& reply);
+  DnsEvent event_of(QueryRecord record) const;
+  void emit(DnsEvent event) const;
   bool admitted(const std::string& agent) const { return !services_.admit || services_.admit(agent); }
 
   ServerOptions options_;
   Services services_;
+  RecentAnswers recent_;
   std::map<std::string, std::size_t> upstream_;  // queries that wait, per agent
 };
 

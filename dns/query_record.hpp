@@ -3,6 +3,7 @@
 #include "dns/wire/message.hpp"
 #include "policy/address.hpp"
 #include "policy/policy.hpp"
+#include "telemetry/event.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -29,7 +30,10 @@ struct QueryRecord {
   std::string reason;       // a plain sentence
   std::string correlation;  // the lease's id, else one of its own
   std::string approval;     // id of the question it raised, or empty
-  std::chrono::microseconds duration{};
+  bool lasting = false;     // the same question gets the same answer while policy and lease are the same
 };
+
+// As the audit log is told of it.
+DnsFacts facts_of(QueryRecord record, const std::string& policy_uid);
 
 }  // namespace sallyport::dns

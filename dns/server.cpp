@@ -79,7 +79,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       : context_(context),
         desk_(std::move(options), std::move(services)),
         agent_of_(std::move(agent_of)),
-        sweeper_(context) {}
+        sweeper_(context),
+        repeats_end_(context) {}
 
   std::uint64_t take(int udp_socket, int tcp_socket, std::optional<std::string> agent) {
     const auto door = std::make_shared<Door>(context_, ++last_door_, std::move(agent));
@@ -116,8 +117,10 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   void stop() {
+    if (!stopped_) desk_.tell_of_repeats();
     stopped_ = true;
     sweeper_.cancel();
+    repeats_end_.cancel();
     for (const auto& door : doors_) door->close();
     doors_.clear();
     for (const auto& connection : connections_) close(*connection);
@@ -149,24 +152,33 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       take(door, i, {{}, peer.address, peer.port, Transport::udp});
     }
     batch_.send(socket);
+    watch_repeats();
   }
 
   void take(const SharedDoor& door, std::size_t at, Incoming from) {
     const auto bytes = batch_.bytes(at);
     const auto agent = door->agent ? door->agent : agent_of_(from.source);
     if (!agent) {
-      batch_.reply(at, desk_.refuse_stranger(from, bytes));
+      batch_.reply(at) = desk_.refuse_stranger(from, bytes);
       return;
     }
     from.agent = *agent;
     std::optional<Pending> pending;
-    auto reply = desk_.begin(from, bytes, pending);
-    if (reply) {
-      batch_.reply(at, std::move(*reply));
-      return;
-    }
+    desk_.begin(from, bytes, batch_.reply(at), pending);
+    if (!pending) return;
     const Datagram datagram = batch_.datagram(at);
     asio::co_spawn(context_, reply_later(shared_from_this(), door, datagram, std::move(*pending)), ended);
+  }
+
+  // Ends the window of repeats in time, once one has begun.
+  void watch_repeats() {
+    if (watching_ || !desk_.counts_repeats()) return;
+    watching_ = true;
+    repeats_end_.expires_after(RecentAnswers::window);
+    repeats_end_.async_wait([self = shared_from_this()](error_code error) {
+      self->watching_ = false;
+      if (!error && !self->stopped_) self->desk_.tell_of_repeats();
+    });
   }
 
   static Task<> reply_later(Self self, SharedDoor door, Datagram datagram, Pending pending) {
@@ -228,18 +240,20 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       if (error) co_return;
       connection->last_active = Clock::now();
       std::optional<Pending> pending;
-      std::optional<Bytes> reply = self->desk_.begin(connection->from, bytes, pending);
-      if (!reply) {
+      Bytes reply;
+      self->desk_.begin(connection->from, bytes, reply, pending);
+      self->watch_repeats();
+      if (pending) {
         Bytes late = co_await self->desk_.finish(std::move(*pending));
         reply = std::move(late);
       }
-      if (reply->empty()) co_return;
-      const std::size_t answer_size = reply->size();
+      if (reply.empty()) co_return;
+      const std::size_t answer_size = reply.size();
       const std::array<std::uint8_t, 2> prefix{static_cast<std::uint8_t>(answer_size >> 8U),
                                                static_cast<std::uint8_t>(answer_size & 0xFFU)};
-      reply->insert(reply->begin(), prefix.begin(), prefix.end());
+      reply.insert(reply.begin(), prefix.begin(), prefix.end());
       connection->last_active = Clock::now();
-      auto [write_error, written] = co_await asio::async_write(connection->socket, asio::buffer(*reply), no_throw);
+      auto [write_error, written] = co_await asio::async_write(connection->socket, asio::buffer(reply), no_throw);
       if (write_error) co_return;
       connection->last_active = Clock::now();
     }
@@ -251,6 +265,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     while (!self->stopped_) {
       self->sweeper_.expires_after(std::min<Clock::duration>(std::chrono::seconds(1), idle / 2));
       co_await self->sweeper_.async_wait(no_throw);
+      self->desk_.forget_old();
       const auto now = Clock::now();
       for (const auto& connection : self->connections_) {
         if (now - connection->last_active >= idle) close(*connection);
@@ -263,6 +278,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   AgentOf agent_of_;
   DatagramBatch batch_;  // in use only while one door is drained, which never waits
   Timer sweeper_;
+  Timer repeats_end_;
+  bool watching_ = false;  // repeats_end_ runs
   std::vector<SharedDoor> doors_;
   std::list<std::shared_ptr<Connection>> connections_;
   std::uint64_t last_door_ = 0;

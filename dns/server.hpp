@@ -23,6 +23,8 @@ struct ServerOptions {
   std::size_t tcp_connections_per_agent = 16;
   std::size_t upstream_per_agent = 64;        // queries waiting for the upstream; more get SERVFAIL
   std::chrono::milliseconds tcp_idle{10000};  // without a whole query or a whole answer taken
+  // How long a synthetic answer is given again without asking policy and leases; much less than a lease lasts.
+  std::chrono::milliseconds keep_answers{5000};
 };
 
 // One for each thread's io_context; SO_REUSEPORT shares an endpoint between them. Replies leave from the address that
@@ -44,7 +46,7 @@ class Server {
   std::uint64_t adopt(int udp_socket, int tcp_socket, std::string agent);
   // Closes what `adopt` took, and its connections.
   void release(std::uint64_t id);
-  // Closes everything. Coroutines end in the io_context.
+  // Closes everything, and records what is still to be recorded. Coroutines end in the io_context.
   void stop();
 
  private:

@@ -1,6 +1,7 @@
 #include "dns/server.hpp"
 
 #include "dns/fake_upstream.hpp"
+#include "telemetry/dns_text.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/read.hpp>
@@ -8,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <thread>
 
 using namespace sallyport;
@@ -64,7 +66,7 @@ class DnsServer : public testing::Test {
                       budget_,
                       given_,
                       *resolver_,
-                      [this](QueryRecord record) { records_.push_back(std::move(record)); }};
+                      [this](DnsEvent event) { records_.push_back(std::move(event)); }};
     services.on_ask = [this](const QueryRecord& query, const HostName& name, const Verdict&) {
       asked_.push_back(name.text() + ' ' + text_of(query.type));
       return std::string("ap_1");
@@ -110,7 +112,7 @@ class DnsServer : public testing::Test {
   NameBudget budget_;
   GivenAddresses given_;
   std::shared_ptr<const Policy> policy_;
-  std::vector<QueryRecord> records_;  // read when the server has answered: it emits first
+  std::vector<DnsEvent> records_;  // read when the server has answered: it emits first
   std::vector<std::string> asked_;
   asio::io_context context_, client_;
   asio::executor_work_guard<Executor> guard_{context_.get_executor()};
@@ -136,8 +138,47 @@ TEST_F(DnsServer, D_01_AnswersUnlistedNamesWithoutAskingAnybody) {
   EXPECT_EQ(ask("NEW.example").answers.at(0).data, four.answers[0].data);
   EXPECT_EQ(upstream_.asked(), 0);
   ASSERT_EQ(records_.size(), 3U);
-  EXPECT_EQ(records_[0].verdict, Action::ask);
-  EXPECT_EQ(records_[0].correlation, records_[1].correlation);
+  EXPECT_THAT(records_[0].text->after_port, testing::HasSubstr(R"("verdict":"ask")"));
+  // One lease, and so one correlation.
+  const std::string correlation = records_[0].text->before_port.substr(0, 60);
+  EXPECT_THAT(correlation, testing::StartsWith(R"("correlation_uid":")"));
+  EXPECT_THAT(records_[1].text->before_port, testing::StartsWith(correlation.substr(0, 50)));
+}
+
+TEST_F(DnsServer, GivesARepeatedQuestionTheSameAnswerAndOneCountedRecord) {
+  start();
+  const auto ask_as = [this](std::uint16_t id) {
+    return ask_bytes(build_query({id, true, {wire("new.example"), RecordType::a, RecordClass::internet}, {}}));
+  };
+  const auto first = ask_as(1);
+  ASSERT_TRUE(first);
+  for (std::uint16_t id = 2; id < 5; ++id) {
+    const auto again = ask_as(id);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->id, id);
+    EXPECT_EQ(again->answers.at(0).data, first->answers.at(0).data);
+  }
+  asio::post(context_, [this] { server_->stop(); });  // which tells of repeats
+  guard_.reset();
+  work_.join();
+  server_.reset();
+  std::uint64_t told = 0;
+  for (const DnsEvent& record : records_) told += record.count;
+  EXPECT_EQ(told, 4U);
+}
+
+TEST_F(DnsServer, JudgesARepeatedQuestionByTheNewPolicy) {
+  start();
+  EXPECT_EQ(ask("new.example").rcode, Rcode::no_error);
+  auto parsed = Policy::parse("version: 1\ndefault: deny\n", "policy.yaml", ".");
+  ASSERT_TRUE(parsed);
+  std::promise<void> replaced;
+  asio::post(context_, [&] {
+    policy_ = *parsed;
+    replaced.set_value();
+  });
+  replaced.get_future().wait();
+  EXPECT_EQ(ask("new.example").rcode, Rcode::no_such_name);
 }
 
 TEST_F(DnsServer, SaysWhyANameIsDenied) {

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -30,32 +31,6 @@ std::optional<ConnectionEnds> ends_of(Socket& socket) {
   const auto server = original ? *original : socket.local_endpoint(error);
   if (error) return std::nullopt;
   return ConnectionEnds{address_of(client.address()), client.port(), address_of(server.address()), server.port()};
-}
-
-DnsEvent to_event(dns::QueryRecord record, const std::string& policy_uid) {
-  DnsEvent event;
-  event.origin.time = record.time;
-  event.origin.correlation = std::move(record.correlation);
-  event.origin.agent = std::move(record.agent);
-  event.origin.door = Door::dns;
-  event.origin.source = record.source;
-  event.origin.source_port = record.source_port;
-  event.origin.host = record.name;
-  event.origin.policy_uid = policy_uid;
-  event.origin.approval = std::move(record.approval);
-  Verdict verdict;
-  verdict.action = record.verdict;
-  verdict.decided_by = record.decided_by;
-  verdict.rule = std::move(record.rule);
-  verdict.reason = record.reason;
-  event.origin.verdict = std::move(verdict);
-  event.name = std::move(record.name);
-  event.type = dns::text_of(record.type);
-  event.rcode = static_cast<int>(record.rcode);
-  event.over_tcp = record.transport == dns::Transport::tcp;
-  for (auto& answer : record.answers) event.answers.push_back(DnsEvent::Answer{event.type, std::move(answer), 0});
-  if (event.rcode != 0) event.status_detail = std::move(record.reason);
-  return event;
 }
 
 void ensure_free(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, V6Only v6_only) {
@@ -130,7 +105,7 @@ void Worker::begin_dns() {
       .budget = shared.names,
       .given = shared.given,
       .resolver = *resolver_,
-      .record = [this](dns::QueryRecord record) { tell_of(std::move(record)); },
+      .record = [&shared](DnsEvent event) { static_cast<void>(shared.audit.append(std::move(event))); },
       .on_ask = [&shared](const dns::QueryRecord& query, const HostName& name,
                           const Verdict& verdict) { return ask(shared, query, name, verdict); },
       .granted = [&shared](const dns::QueryRecord& query, const HostName& name,
@@ -142,36 +117,13 @@ void Worker::begin_dns() {
   dns::ServerOptions options;
   options.answers.mode = shared.config.dns.mode == DnsMode::real ? dns::Mode::real : dns::Mode::synthetic;
   options.answers.nat64 = shared.config.dns.nat64;
+  options.keep_answers = std::min<std::chrono::milliseconds>(options.keep_answers, shared.config.dns.lease / 10);
   dns_ = std::make_unique<dns::Server>(context_, options, std::move(services), [&shared](const Address& source) {
     const auto policy = shared.policy.current();
     return identify_by_address(*policy, shared.config, source).plain();
   });
   for (auto& sockets : doors_.dns) dns_->listen(std::move(sockets));
   doors_.dns.clear();
-}
-
-void Worker::tell_of(dns::QueryRecord record) {
-  const auto policy = services_->shared.policy.current();
-  if (policy->uid() != repeats_policy_) tell_of_repeats();
-  if (repeats_.empty()) {
-    repeats_policy_ = policy->uid();
-    repeats_end_.expires_after(dns::Repeats::window);
-    repeats_end_.async_wait([this](error_code error) {
-      if (!error) tell_of_repeats();
-    });
-  }
-  if (repeats_.fold(record)) return;
-  static_cast<void>(services_->shared.audit.append(to_event(std::move(record), policy->uid())));
-}
-
-void Worker::tell_of_repeats() {
-  repeats_end_.cancel();
-  for (auto& repeated : repeats_.take()) {
-    DnsEvent event = to_event(std::move(repeated.record), repeats_policy_);
-    event.count = repeated.count;
-    event.last_time = repeated.last;
-    static_cast<void>(services_->shared.audit.append(std::move(event)));
-  }
 }
 
 void Worker::take(Socket socket, Entrance entrance) {
@@ -336,7 +288,6 @@ void Worker::stop_accepting() {
     attached_.clear();
     if (dns_) dns_->stop();
     live_.drain();
-    tell_of_repeats();
   });
 }
 

@@ -1,7 +1,6 @@
 // One thread of the daemon: its io_context, its listeners, and every connection it accepted.
 #pragma once
 #include "console/backend.hpp"
-#include "dns/repeats.hpp"
 #include "dns/server.hpp"
 #include "net/listener.hpp"
 #include "net/peer_gone.hpp"
@@ -95,8 +94,6 @@ class Worker {
   Task<> serve(Socket socket, Entrance entrance, LiveSessions::Place place);
   Task<> serve_known(Session& session, Entrance entrance, Identity identity);
   void begin_dns();
-  void tell_of(dns::QueryRecord record);
-  void tell_of_repeats();
   void open_attached(std::uint64_t id, SandboxSockets sockets, std::string agent, OwnerFinder owner);
   void close_attached(AttachedDoor& door);
 
@@ -111,9 +108,6 @@ class Worker {
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<dns::Server> dns_;
-  dns::Repeats repeats_;
-  std::string repeats_policy_;  // Policy::uid() of what is counted in it
-  Timer repeats_end_{context_};
   ProcessLookup lookup_;
   std::atomic<std::size_t> open_sessions_{0};
   std::thread thread_;

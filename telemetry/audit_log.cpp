@@ -88,7 +88,10 @@ class AuditLog::Writer {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, settled_;
-  std::deque<Event> queue_;
+  // In groups as they will be written, all but the last one full. The memory of a written group serves the next.
+  std::deque<std::vector<Event>> queue_;
+  std::size_t queued_ = 0;
+  std::vector<Event> spare_;
   bool hurried_ = false;  // something in the queue does not wait for company
   AuditCounters counters_;
   std::uint64_t taken_ = 0;    // records append() queued
@@ -117,7 +120,7 @@ bool AuditLog::Writer::append(Event event) {
   const std::lock_guard lock(mutex_);
   // What an Open begins must have an end that fits.
   const std::size_t room = refusable ? options_.queue - options_.queue / 4 : options_.queue;
-  const bool full = queue_.size() >= room;
+  const bool full = queued_ >= room;
   if (stopping_ || full || (refusable && !healthy_)) {
     if (refusable) {
       ++counters_.refused;
@@ -126,10 +129,12 @@ bool AuditLog::Writer::append(Event event) {
     ++counters_.dropped;
     return !block && !stopping_;
   }
-  queue_.push_back(std::move(event));
+  const bool hurried = !waits_for_company(event) || queued_ + 1 >= largest_group;
+  if (queue_.empty() || queue_.back().size() >= largest_group) queue_.push_back(std::exchange(spare_, {}));
+  queue_.back().push_back(std::move(event));
+  ++queued_;
   ++taken_;
-  const bool hurried = !waits_for_company(queue_.back()) || queue_.size() >= largest_group;
-  if (queue_.size() == 1 || (hurried && !hurried_)) wake_.notify_one();
+  if (queued_ == 1 || (hurried && !hurried_)) wake_.notify_one();
   hurried_ = hurried_ || hurried;
   return true;
 }
@@ -137,7 +142,7 @@ bool AuditLog::Writer::append(Event event) {
 AuditCounters AuditLog::Writer::counters() const {
   const std::lock_guard lock(mutex_);
   AuditCounters out = counters_;
-  out.queued = queue_.size();
+  out.queued = queued_;
   return out;
 }
 
@@ -182,9 +187,10 @@ void AuditLog::Writer::take() {
   if (group_.empty() && !queue_.empty()) wake_.wait_for(lock, company, at_once);
   flushing_ = stopping_ || flush_to_ > on_disk_;
   if (!group_.empty()) return;
-  while (!queue_.empty() && group_.size() < largest_group) {
-    group_.push_back(std::move(queue_.front()));
+  if (!queue_.empty()) {
+    spare_ = std::exchange(group_, std::move(queue_.front()));
     queue_.pop_front();
+    queued_ -= group_.size();
   }
   hurried_ = !queue_.empty();
 }
@@ -292,7 +298,7 @@ void AuditLog::Writer::settle() {
 void AuditLog::Writer::finish() {
   {
     const std::lock_guard lock(mutex_);
-    counters_.dropped += group_.size() + queue_.size();
+    counters_.dropped += group_.size() + queued_;
   }
   if (!failing_since_ && (!journal_->checkpoint() || !journal_->sync())) fail(Clock::now());
   settle();

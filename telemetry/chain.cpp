@@ -12,6 +12,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <new>
+#include <span>
 #include <unistd.h>
 
 namespace sallyport {
@@ -24,14 +26,20 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-std::string hex_of(const unsigned char* bytes, std::size_t size) {
+void write_hex(std::span<const unsigned char> bytes, std::string& to) {
   constexpr char digits[] = "0123456789abcdef";
-  std::string out(size * 2, '0');
-  for (std::size_t i = 0; i < size; ++i) {
-    out[2 * i] = digits[bytes[i] >> 4];
-    out[2 * i + 1] = digits[bytes[i] & 0xf];
+  to.resize(bytes.size() * 2);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    to[2 * i] = digits[bytes[i] >> 4];
+    to[2 * i + 1] = digits[bytes[i] & 0xf];
   }
-  return out;
+}
+
+// Looking an algorithm up costs OpenSSL 3 as much as hashing a short line.
+const EVP_MD* sha256() {
+  static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> found(EVP_MD_fetch(nullptr, "SHA256", nullptr),
+                                                                     EVP_MD_free);
+  return found.get();
 }
 
 std::string base64_of(const unsigned char* bytes, std::size_t size) {
@@ -118,10 +126,22 @@ void FreeKey::operator()(evp_pkey_st* key) const {
   EVP_PKEY_free(key);
 }
 
-std::string sha256_hex(std::string_view bytes) {
+void sha256_hex(std::string_view bytes, std::string& to) {
+  thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return hex_of(digest.data(), digest.size());
+  // Memory alone can fail here, and a log without its chain is worse than none.
+  if (EVP_DigestInit_ex2(context.get(), sha256(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) {
+    throw std::bad_alloc();
+  }
+  write_hex(digest, to);
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  std::string hex;
+  sha256_hex(bytes, hex);
+  return hex;
 }
 
 std::string Head::text() const {

@@ -18,6 +18,8 @@ inline constexpr std::string_view no_previous = "0000000000000000000000000000000
 
 // Lower-case hex of the SHA-256.
 std::string sha256_hex(std::string_view bytes);
+// The same, into `to`.
+void sha256_hex(std::string_view bytes, std::string& to);
 
 // "SEQUENCE:SHA256": a line by its number and hash; what `audit verify --against` takes.
 struct Head {

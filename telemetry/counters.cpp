@@ -1,5 +1,7 @@
 #include "telemetry/counters.hpp"
 
+#include "telemetry/dns_text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -37,10 +39,7 @@ std::string known_status(int status) {
   return status >= 100 && status <= 599 ? std::to_string(status) : "none";
 }
 
-std::string known_rcode(int rcode) {
-  constexpr std::array<const char*, 6> words{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
-  return rcode >= 0 && rcode < static_cast<int>(words.size()) ? words[static_cast<std::size_t>(rcode)] : "other";
-}
+constexpr std::array<const char*, 7> rcodes{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "other"};
 
 std::string decided_by(const Origin& origin) {
   return origin.verdict ? word_of(origin.verdict->decided_by) : "none";
@@ -91,7 +90,8 @@ void EventCounters::tally(const HttpEvent& event) {
 }
 
 void EventCounters::tally(const DnsEvent& event) {
-  count("sallyport_dns_queries_total", {{"rcode", known_rcode(event.rcode)}});
+  const auto rcode = static_cast<std::size_t>(std::max(event.text->rcode, 0));
+  queries_[std::min(rcode, queries_.size() - 1)] += event.count;
 }
 
 void EventCounters::tally(const ApiEvent& event) {
@@ -105,8 +105,12 @@ void EventCounters::tally(const PolicyEvent& event) {
 
 std::vector<Measure> EventCounters::measures() const {
   const std::lock_guard lock(mutex_);
+  auto counts = counts_;
+  for (std::size_t i = 0; i < rcodes.size(); ++i) {
+    if (queries_[i] != 0) counts[{"sallyport_dns_queries_total", {{"rcode", rcodes[i]}}}] = queries_[i];
+  }
   std::vector<Measure> all;
-  for (const auto& [key, value] : counts_) {
+  for (const auto& [key, value] : counts) {
     const Meaning meaning = meaning_of(key.first);
     all.push_back(Measure{key.first, std::string(meaning.help), std::string(meaning.unit), Measure::Kind::counter,
                           key.second, static_cast<double>(value)});

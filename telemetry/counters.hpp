@@ -2,6 +2,7 @@
 #pragma once
 #include "telemetry/event.hpp"
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -39,6 +40,8 @@ class EventCounters {
 
   mutable std::mutex mutex_;
   std::map<Key, std::uint64_t> counts_;
+  // By rcode, the last one of all others: the most frequent record by far is not worth a look-up by name.
+  std::array<std::uint64_t, 7> queries_{};
 };
 
 }  // namespace sallyport

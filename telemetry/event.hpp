@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -106,8 +107,8 @@ struct HttpEvent {
   std::optional<std::chrono::milliseconds> held;
 };
 
-// DNS Activity 4003: a query and what it was answered with.
-struct DnsEvent {
+// A DNS question and what it was answered with.
+struct DnsFacts {
   struct Answer {
     std::string type, data;
     std::uint32_t ttl = 0;
@@ -119,7 +120,16 @@ struct DnsEvent {
   bool over_tcp = false;
   std::vector<Answer> answers;
   std::string status_detail;  // the Extended DNS Error's text, where there is one
-  // The same question with the same answer was repeated: so often, from origin.time until then.
+};
+
+// DNS Activity 4003. An agent asks the same again and again, before each connection: the facts are encoded once
+// (dns_text.hpp), and told of as often as it asks.
+struct DnsText;
+struct DnsEvent {
+  WallClock::time_point time;
+  std::uint16_t source_port = 0;        // 0: unknown, or there were several
+  std::shared_ptr<const DnsText> text;  // never null; of its facts, time and source_port stand here
+  // The same question with the same answer was repeated: so often, from `time` until then.
   std::uint64_t count = 1;
   WallClock::time_point last_time{};
 };

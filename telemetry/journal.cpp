@@ -76,26 +76,28 @@ std::vector<Event> Journal::ends_of_last_run(const std::vector<std::string>& fil
 }
 
 bool Journal::write(std::span<const Event> events) {
-  std::string group;
-  std::vector<std::size_t> ends;
+  constexpr std::size_t kept = 2U << 20;
+  if (group_.capacity() > kept) group_ = {};
+  group_.clear();
+  ends_.clear();
   Head head = head_;
   for (const Event& event : events) {
-    const std::string line = encode(event, head.sequence + 1, head.sha256);
-    head = {head.sequence + 1, sha256_hex(line)};
-    group += line;
-    group += '\n';
-    ends.push_back(group.size());
+    const std::size_t start = group_.size();
+    encode(event, ++head.sequence, head.sha256, group_);
+    sha256_hex(std::string_view(group_).substr(start), head.sha256);
+    group_ += '\n';
+    ends_.push_back(group_.size());
   }
-  if (!sink_->write(group)) return false;
+  if (!sink_->write(group_)) return false;
   if (first_sequence_ == 0) first_sequence_ = head_.sequence + 1;
   std::size_t start = 0;
-  for (std::size_t i = 0; i < ends.size(); ++i) {
-    const std::string_view line = std::string_view(group).substr(start, ends[i] - start - 1);
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    const std::string_view line = std::string_view(group_).substr(start, ends_[i] - start - 1);
     if (options_.on_line) options_.on_line(events[i], head_.sequence + i + 1, line);
-    start = ends[i];
+    start = ends_[i];
   }
   head_ = head;
-  bytes_ += group.size();
+  bytes_ += group_.size();
   lines_ += events.size();
   return true;
 }

@@ -55,6 +55,9 @@ class Journal {
   std::uint64_t told_begins_ = 0;     // what the last record of a retirement said
   std::uint64_t rotate_bytes_ = 0;
   std::uint64_t bytes_ = 0, lines_ = 0;
+  // The lines of a group, and where each ends: their memory is kept from group to group.
+  std::string group_;
+  std::vector<std::size_t> ends_;
 };
 
 }  // namespace sallyport

@@ -101,7 +101,7 @@ void append_json_string(std::string& out, std::string_view text, std::size_t lim
 }
 
 void JsonText::separate() {
-  if (out_.empty()) return;
+  if (out_.size() == start_) return;
   const char last = out_.back();
   if (last != '{' && last != '[') out_.push_back(',');
 }
@@ -147,6 +147,12 @@ JsonText& JsonText::count(std::string_view key, std::uint64_t value) {
 JsonText& JsonText::flag(std::string_view key, bool value) {
   name(key);
   out_ += value ? "true" : "false";
+  return *this;
+}
+
+JsonText& JsonText::members(std::string_view written) {
+  separate();
+  out_ += written;
   return *this;
 }
 

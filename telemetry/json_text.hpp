@@ -1,4 +1,4 @@
-// Writes one JSON object into a string, keys in the order they are given.
+// Appends one JSON object to a string, keys in the order they are given.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +17,7 @@ class JsonText {
   // The longest text of one field, unless told otherwise.
   static constexpr std::size_t field_limit = 2048;
 
-  explicit JsonText(std::string& out) : out_(out) {}
+  explicit JsonText(std::string& out) : out_(out), start_(out.size()) {}
 
   JsonText& begin() { return separate(), put('{'); }
   JsonText& begin(std::string_view key) { return name(key), put('{'); }
@@ -34,6 +34,8 @@ class JsonText {
   JsonText& number(std::string_view key, std::int64_t value);
   JsonText& count(std::string_view key, std::uint64_t value);
   JsonText& flag(std::string_view key, bool value);
+  // Members that were written before, by a JsonText of their own.
+  JsonText& members(std::string_view written);
   // An element of a list.
   JsonText& item(std::string_view value, std::size_t limit = field_limit);
 
@@ -45,6 +47,7 @@ class JsonText {
     return *this;
   }
   std::string& out_;
+  std::size_t start_;
 };
 
 }  // namespace sallyport

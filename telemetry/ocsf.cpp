@@ -9,18 +9,6 @@
 namespace sallyport {
 namespace {
 
-// OCSF numbers that stand in several records.
-enum Severity { informational = 1, low = 2, medium = 3 };
-enum Status { success = 1, failure = 2, other_status = 99 };
-struct Control {
-  int action;
-  int disposition;
-};
-constexpr Control allowed{1, 1}, approved{1, 8}, failed{1, 27}, blocked{2, 2}, reset{2, 21}, revoked{2, 24},
-    delayed{3, 14};
-
-constexpr std::size_t list_limit = 32;
-
 Control control_of(const ConnectionEvent& event) {
   using Activity = ConnectionEvent::Activity;
   switch (event.activity) {
@@ -78,17 +66,8 @@ int status_of(ConnectionEvent::Activity activity) {
   return activity == Activity::reset ? other_status : success;
 }
 
-Control control_of(const Origin& origin, bool held) {
-  if (!origin.verdict || origin.verdict->action != Action::allow) return blocked;
-  return held ? approved : allowed;
-}
-
 void put_traffic(JsonText& json, std::string_view key, const Traffic& traffic) {
   json.begin(key).count("bytes_in", traffic.in).count("bytes_out", traffic.out).end();
-}
-
-void put_control(JsonText& json, const Control& control) {
-  json.number("action_id", control.action).number("disposition_id", control.disposition);
 }
 
 void put_duration(JsonText& json, std::string_view key, const std::optional<std::chrono::milliseconds>& value) {
@@ -112,10 +91,7 @@ void put_unmapped_tls(JsonText& json, const TlsFacts& tls) {
   json.flag("ech", tls.ech);
 }
 
-std::string line_of(const ConnectionEvent& event, std::uint64_t sequence, std::string_view prev) {
-  std::string line;
-  line.reserve(1536);
-  JsonText json(line);
+void put_line(JsonText& json, const ConnectionEvent& event, std::uint64_t sequence, std::string_view prev) {
   const int activity = activity_of(event.activity);
   const int status = status_of(event.activity);
   put_class(json, {4001, activity, event.origin.time, severity_of(event), status});
@@ -138,7 +114,6 @@ std::string line_of(const ConnectionEvent& event, std::uint64_t sequence, std::s
   if (event.waiting_bytes) json.count("waiting_bytes", *event.waiting_bytes);
   if (event.closed_by) json.word("closed_by", word_of(*event.closed_by));
   put_end(json, prev);
-  return line;
 }
 
 int activity_of_method(std::string_view method) {
@@ -175,10 +150,7 @@ void put_request(JsonText& json, const HttpEvent& event) {
   json.end();
 }
 
-std::string line_of(const HttpEvent& event, std::uint64_t sequence, std::string_view prev) {
-  std::string line;
-  line.reserve(1536);
-  JsonText json(line);
+void put_line(JsonText& json, const HttpEvent& event, std::uint64_t sequence, std::string_view prev) {
   const Control control = control_of(event.origin, event.held.has_value());
   const bool good = control.action == allowed.action && event.status != 0;
   const int activity = activity_of_method(event.method);
@@ -196,55 +168,19 @@ std::string line_of(const HttpEvent& event, std::uint64_t sequence, std::string_
   put_unmapped(json, event.origin);
   put_duration(json, "held_ms", event.held);
   put_end(json, prev);
-  return line;
-}
-
-std::string_view word_of_rcode(int rcode) {
-  constexpr std::array<std::string_view, 12> words{"NoError", "FormError", "ServError", "NXDomain",
-                                                   "NotImp",  "Refused",   "YXDomain",  "YXRRSet",
-                                                   "NXRRSet", "NotAuth",   "NotZone",   "DSOTYPENI"};
-  const auto index = static_cast<std::size_t>(rcode);
-  return rcode >= 0 && index < words.size() ? words[index] : std::string_view("Other");
-}
-
-std::string line_of(const DnsEvent& event, std::uint64_t sequence, std::string_view prev) {
-  std::string line;
-  line.reserve(1536);
-  JsonText json(line);
-  const Control control = control_of(event.origin, false);
-  const bool good = event.rcode == 0;
-  const int severity = control.action == blocked.action ? low : informational;
-  put_class(json, {4003, 2, event.origin.time, severity, good ? success : failure});
-  put_metadata(json, profiles_of(event.origin), event.origin.correlation, sequence, prev);
-  put_control(json, control);
-  put_origin(json, event.origin, std::nullopt);
-  json.begin("connection_info").word("protocol_name", event.over_tcp ? "tcp" : "udp").number("direction_id", 2).end();
-  json.begin("query").text("hostname", event.name, 1024).some("type", event.type, 32).word("class", "IN").end();
-  const std::string_view word = word_of_rcode(event.rcode);
-  json.word("rcode", word).number("rcode_id", word == "Other" ? 99 : event.rcode);
-  if (!event.answers.empty()) {
-    json.begin_list("answers");
-    for (std::size_t i = 0; i < std::min(event.answers.size(), list_limit); ++i) {
-      const DnsEvent::Answer& answer = event.answers[i];
-      json.begin().some("type", answer.type, 32).text("rdata", answer.data, 512).number("ttl", answer.ttl).end();
-    }
-    json.end_list();
-  }
-  if (event.count != 1) {
-    json.count("count", event.count).number("start_time", milliseconds(event.origin.time));
-    json.number("end_time", milliseconds(event.last_time));
-  }
-  json.some("status_detail", event.status_detail);
-  json.begin("unmapped").begin("sallyport");
-  put_unmapped(json, event.origin);
-  put_end(json, prev);
-  return line;
 }
 
 }  // namespace
 
+void encode(const Event& event, std::uint64_t sequence, std::string_view prev, std::string& to) {
+  JsonText json(to);
+  std::visit([&](const auto& one) { put_line(json, one, sequence, prev); }, event);
+}
+
 std::string encode(const Event& event, std::uint64_t sequence, std::string_view prev) {
-  return std::visit([&](const auto& one) { return line_of(one, sequence, prev); }, event);
+  std::string line;
+  encode(event, sequence, prev, line);
+  return line;
 }
 
 }  // namespace sallyport

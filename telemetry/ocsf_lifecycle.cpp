@@ -39,8 +39,6 @@ KindPart part_of(Kind kind) {
   return {"checkpoint", 99, 1};
 }
 
-constexpr int success = 1, failure = 2;
-
 void put_head(JsonText& json, Kind kind, WallClock::time_point time, std::uint64_t sequence, std::string_view prev) {
   const KindPart part = part_of(kind);
   const bool bad = kind == Kind::guard_lost || kind == Kind::log_gap || kind == Kind::log_torn;
@@ -63,9 +61,7 @@ void put_actor(JsonText& json, std::string_view name, const std::optional<Addres
 
 }  // namespace
 
-std::string line_of(const LifecycleEvent& event, std::uint64_t sequence, std::string_view prev) {
-  std::string line;
-  JsonText json(line);
+void put_line(JsonText& json, const LifecycleEvent& event, std::uint64_t sequence, std::string_view prev) {
   put_head(json, event.kind, event.time, sequence, prev);
   put_policy(json, event.policy_uid);
   json.some("status_detail", event.detail).begin("unmapped").begin("sallyport");
@@ -73,12 +69,9 @@ std::string line_of(const LifecycleEvent& event, std::uint64_t sequence, std::st
   if (event.lost != 0) json.count("lost", event.lost);
   if (event.begins != 0) json.count("begins", event.begins);
   put_end(json, prev);
-  return line;
 }
 
-std::string line_of(const PolicyEvent& event, std::uint64_t sequence, std::string_view prev) {
-  std::string line;
-  JsonText json(line);
+void put_line(JsonText& json, const PolicyEvent& event, std::uint64_t sequence, std::string_view prev) {
   put_class(json, {6003, 3, event.time, event.accepted ? 1 : 3, event.accepted ? success : failure});
   put_metadata(json, Profiles::control, {}, sequence, prev);
   put_policy(json, event.accepted ? event.new_uid : event.old_uid);
@@ -87,12 +80,9 @@ std::string line_of(const PolicyEvent& event, std::uint64_t sequence, std::strin
   json.some("status_detail", event.why, 4096).begin("unmapped").begin("sallyport").word("event", "policy");
   json.some("old_policy", event.old_uid, 128).some("new_policy", event.new_uid, 128);
   put_end(json, prev);
-  return line;
 }
 
-std::string line_of(const ApiEvent& event, std::uint64_t sequence, std::string_view prev) {
-  std::string line;
-  JsonText json(line);
+void put_line(JsonText& json, const ApiEvent& event, std::uint64_t sequence, std::string_view prev) {
   const int activity = static_cast<int>(event.activity);
   put_class(json, {6003, activity, event.time, event.success ? 1 : 2, event.success ? success : failure});
   put_metadata(json, Profiles::control, event.correlation, sequence, prev);
@@ -110,7 +100,6 @@ std::string line_of(const ApiEvent& event, std::uint64_t sequence, std::string_v
   json.some("note", event.note, 1024).some("through", event.through, 32);
   if (event.decision_time) json.number("decision_ms", event.decision_time->count());
   put_end(json, prev);
-  return line;
 }
 
 std::string encode(const Checkpoint& checkpoint, WallClock::time_point time, std::uint64_t sequence,

@@ -11,13 +11,6 @@ bool is_address(std::string_view host) {
   return !host.empty() && host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-void put_source(JsonText& json, const Origin& origin) {
-  json.begin("src_endpoint");
-  if (origin.source) json.word("ip", origin.source->text());
-  if (origin.source && origin.source_port != 0) json.number("port", origin.source_port);
-  json.text("name", origin.agent.empty() ? std::string_view("unknown") : std::string_view(origin.agent), 256).end();
-}
-
 void put_destination(JsonText& json, const Origin& origin, const std::optional<Address>& peer) {
   const bool bare = is_address(origin.host);
   if (origin.host.empty() && !peer) return;
@@ -70,9 +63,18 @@ void put_class(JsonText& json, const ClassPart& part) {
 
 void put_metadata(JsonText& json, Profiles profiles, std::string_view correlation, std::uint64_t sequence,
                   std::string_view prev) {
+  begin_metadata(json, sequence, prev);
+  end_metadata(json, profiles, correlation);
+}
+
+void begin_metadata(JsonText& json, std::uint64_t sequence, std::string_view prev) {
   // Unique without a clock or dice: the chain makes (prev, sequence) unique.
   const std::string uid = std::string(prev.substr(0, 16)) + "-" + std::to_string(sequence);
-  json.begin("metadata").word("uid", uid).count("sequence", sequence).some("correlation_uid", correlation, 128);
+  json.begin("metadata").word("uid", uid).count("sequence", sequence);
+}
+
+void end_metadata(JsonText& json, Profiles profiles, std::string_view correlation) {
+  json.some("correlation_uid", correlation, 128);
   put_product(json, "product");
   json.word("version", "1.8.0").begin_list("profiles").item("security_control");
   if (profiles != Profiles::control) json.item("network_proxy");
@@ -91,12 +93,36 @@ void put_policy(JsonText& json, std::string_view uid) {
 void put_origin(JsonText& json, const Origin& origin, const std::optional<Address>& peer) {
   put_policy(json, origin.policy_uid);
   if (origin.process) put_process(json, *origin.process);
-  put_source(json, origin);
+  begin_source(json, origin);
+  if (origin.source && origin.source_port != 0) json.number("port", origin.source_port);
+  end_source(json, origin);
+  put_target(json, origin, peer);
+}
+
+void begin_source(JsonText& json, const Origin& origin) {
+  json.begin("src_endpoint");
+  if (origin.source) json.word("ip", origin.source->text());
+}
+
+void end_source(JsonText& json, const Origin& origin) {
+  json.text("name", origin.agent.empty() ? std::string_view("unknown") : std::string_view(origin.agent), 256).end();
+}
+
+void put_target(JsonText& json, const Origin& origin, const std::optional<Address>& peer) {
   put_destination(json, origin, peer);
   if (!origin.verdict || origin.verdict->rule.empty()) return;
   const Verdict& verdict = *origin.verdict;
   json.begin("firewall_rule").text("name", verdict.rule, 512).some("uid", verdict.rule_id, 256);
   json.some("desc", verdict.reason, 1024).end();
+}
+
+Control control_of(const Origin& origin, bool held) {
+  if (!origin.verdict || origin.verdict->action != Action::allow) return blocked;
+  return held ? approved : allowed;
+}
+
+void put_control(JsonText& json, const Control& control) {
+  json.number("action_id", control.action).number("disposition_id", control.disposition);
 }
 
 void put_unmapped(JsonText& json, const Origin& origin) {

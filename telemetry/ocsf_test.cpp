@@ -34,9 +34,9 @@ TEST(Ocsf, L_01_HostileTextStaysOneLineOfPlainJson) {
 }
 
 TEST(Ocsf, L_01_EscapesNameWhatWasThere) {
-  DnsEvent event = samples::question(0);
-  event.name = "a\n\x7f\xe2\x80\xa8\xff\"";
-  EXPECT_NE(line_of(event).find(R"("hostname":"a\u000a\u007f\u2028\\xff\"")"), std::string::npos);
+  DnsFacts facts = samples::question_facts(0);
+  facts.name = "a\n\x7f\xe2\x80\xa8\xff\"";
+  EXPECT_NE(line_of(told_once(facts)).find(R"("hostname":"a\u000a\u007f\u2028\\xff\"")"), std::string::npos);
 }
 
 TEST(Ocsf, AnAgentsTextIsBoundedAndSoIsTheLine) {

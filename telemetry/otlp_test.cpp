@@ -110,9 +110,9 @@ TEST(Otlp, AnUnknownMethodIsOtherAndItsTextIsKept) {
 }
 
 TEST(Otlp, AQuestionHasItsNameAndItsAnswers) {
-  auto event = samples::question(3);
-  event.name = "a.example";
-  const auto found = attributes(only_record(event));
+  auto facts = samples::question_facts(3);
+  facts.name = "a.example";
+  const auto found = attributes(only_record(told_once(facts)));
   EXPECT_EQ(found.at("dns.question.name"), "a.example");
   EXPECT_EQ(found.at("error.type"), "NXDomain");
   EXPECT_NE(found.at("dns.answers").find("198.18.0.1"), std::string::npos);

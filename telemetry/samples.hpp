@@ -1,5 +1,6 @@
 // One record of every kind, for tests: agents' text in them is as hostile as it gets.
 #pragma once
+#include "telemetry/dns_text.hpp"
 #include "telemetry/event.hpp"
 
 #include <string>
@@ -70,21 +71,25 @@ inline HttpEvent request(const std::string& method) {
   return event;
 }
 
+inline DnsFacts question_facts(int rcode) {
+  DnsFacts facts;
+  facts.origin = origin();
+  facts.origin.door = Door::dns;
+  facts.name = hostile + ".example";
+  facts.type = "AAAA";
+  facts.rcode = rcode;
+  facts.answers = {{"CNAME", hostile, 60}, {"A", "198.18.0.1", 60}};
+  return facts;
+}
+
 inline DnsEvent question(int rcode) {
-  DnsEvent event;
-  event.origin = origin();
-  event.origin.door = Door::dns;
-  event.name = hostile + ".example";
-  event.type = "AAAA";
-  event.rcode = rcode;
-  event.answers = {{"CNAME", hostile, 60}, {"A", "198.18.0.1", 60}};
-  return event;
+  return told_once(question_facts(rcode));
 }
 
 inline DnsEvent repeated_question() {
   DnsEvent event = question(0);
   event.count = 7;
-  event.last_time = event.origin.time + std::chrono::milliseconds(150);
+  event.last_time = event.time + std::chrono::milliseconds(150);
   return event;
 }
 
