@@ -1,19 +1,15 @@
 #include "proxy/secret_command.hpp"
 
-#include "net/descriptor.hpp"
+#include "net/child_process.hpp"
 #include "proxy/inject/secret_values.hpp"
 
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <unistd.h>
 
 namespace sallyport {
@@ -22,59 +18,6 @@ namespace {
 constexpr std::size_t most_printed = 64 * 1024;
 
 using Clock = std::chrono::steady_clock;
-
-struct Plan {
-  posix_spawn_file_actions_t actions{};
-  posix_spawnattr_t attributes{};
-
-  Plan() {
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-  }
-  ~Plan() {
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-  }
-  Plan(const Plan&) = delete;
-  Plan& operator=(const Plan&) = delete;
-
-  bool prepare(int output) {
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    return posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) == 0 &&
-           posix_spawn_file_actions_adddup2(&actions, output, 1) == 0 &&
-           posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0) == 0 &&
-           posix_spawn_file_actions_addclosefrom_np(&actions, 3) == 0 &&
-           posix_spawnattr_setsigmask(&attributes, &none) == 0 &&
-           posix_spawnattr_setsigdefault(&attributes, &all) == 0 &&
-           posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID) ==
-               0;
-  }
-};
-
-// Killed with its group and reaped, at the latest at its end.
-class Process {
- public:
-  explicit Process(pid_t pid) : pid_(pid) {}
-  ~Process() { static_cast<void>(end()); }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-
-  // Its status. While it is not reaped, its number is nobody else's: so the group is killed first.
-  int end() {
-    if (pid_ <= 0) return status_;
-    ::kill(-pid_, SIGKILL);
-    while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    return status_;
-  }
-
- private:
-  pid_t pid_;
-  int status_ = -1;
-};
 
 enum class Reading { ended, too_late, too_much, failed };
 
@@ -111,6 +54,13 @@ Outcome<std::string> first_line(std::string& text) {
   return line;
 }
 
+// Ours of its output is closed then, so that its end can be read.
+boost::system::result<ChildProcess> start(const std::vector<std::string>& arguments, Descriptor output) {
+  Spawn spawn{arguments};
+  spawn.output = output.get();
+  return ChildProcess::start(spawn);
+}
+
 }  // namespace
 
 Outcome<std::string> run_secret_command(const std::vector<std::string>& arguments, std::chrono::milliseconds limit) {
@@ -118,27 +68,12 @@ Outcome<std::string> run_secret_command(const std::vector<std::string>& argument
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Complaint{"its command cannot be listened to"};
   const Descriptor ours(ends[0]);
-  Plan plan;
-  pid_t pid = -1;
-  {
-    const Descriptor theirs(ends[1]);
-    if (!plan.prepare(theirs.get())) return Complaint{"its command cannot be prepared"};
-    std::vector<std::string> words = arguments;
-    std::vector<char*> pointers;
-    pointers.reserve(words.size() + 1);
-    for (auto& word : words) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    const int fault =
-        ::posix_spawnp(&pid, words.front().c_str(), &plan.actions, &plan.attributes, pointers.data(), environ);
-    if (fault != 0) return Complaint{"its command cannot be started: ", std::strerror(fault)};
-  }
-  Process process(pid);
-  // glibc 2.36 declares pidfd_open() for C alone.
-  const Descriptor watched(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  auto process = start(arguments, Descriptor(ends[1]));
+  if (!process) return Complaint{"its command cannot be started: ", process.error().message()};
   std::string text;
   const Reading reading = read_all(ours.get(), until, text);
-  const bool in_time = reading == Reading::ended && watched && wait_for(watched.get(), until);
-  const int status = process.end();
+  const bool in_time = reading == Reading::ended && wait_for(process->ended().get(), until);
+  const int status = process->end();
   const bool good = in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0;
   if (good) return first_line(text);
   wipe(text);

@@ -5,17 +5,14 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <unistd.h>
 #include <utility>
 
@@ -42,59 +39,9 @@ int file_of(const std::string& text) {
   return file.release();
 }
 
-// What posix_spawn is told; destroyed in any case.
-struct Plan {
-  posix_spawn_file_actions_t actions{};
-  posix_spawnattr_t attributes{};
-
-  Plan() {
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-  }
-  ~Plan() {
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-  }
-  Plan(const Plan&) = delete;
-  Plan& operator=(const Plan&) = delete;
-
-  bool prepare(int input, int output) {
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    // SIGPIPE is ignored by us, which a program would inherit.
-    return posix_spawn_file_actions_adddup2(&actions, input, 0) == 0 &&
-           posix_spawn_file_actions_adddup2(&actions, output, 1) == 0 &&
-           posix_spawn_file_actions_adddup2(&actions, output, 2) == 0 &&
-           posix_spawn_file_actions_addclosefrom_np(&actions, 3) == 0 &&
-           posix_spawn_file_actions_addchdir_np(&actions, "/") == 0 &&
-           posix_spawnattr_setsigmask(&attributes, &none) == 0 &&
-           posix_spawnattr_setsigdefault(&attributes, &all) == 0 &&
-           posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID) ==
-               0;
-  }
-};
-
 std::string home() {
   const passwd* entry = ::getpwuid(::geteuid());
   return std::string("HOME=") + (entry != nullptr && entry->pw_dir != nullptr ? entry->pw_dir : "/");
-}
-
-Outcome<pid_t> spawn(const std::vector<std::string>& arguments, int input, int output) {
-  Plan plan;
-  if (!plan.prepare(input, output)) return Complaint{"it cannot be prepared"};
-  std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", where = home();
-  std::array<char*, 3> environment{path.data(), where.data(), nullptr};
-  std::vector<std::string> words = arguments;
-  std::vector<char*> pointers;
-  pointers.reserve(words.size() + 1);
-  for (auto& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  pid_t pid = -1;
-  errno =
-      posix_spawn(&pid, words.front().c_str(), &plan.actions, &plan.attributes, pointers.data(), environment.data());
-  if (errno != 0) return failed("it cannot be started");
-  return pid;
 }
 
 }  // namespace
@@ -107,42 +54,19 @@ Outcome<Child> Child::start(asio::io_context& context, const std::vector<std::st
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed("it cannot be listened to");
   Descriptor ours(ends[0]);
   const Descriptor theirs(ends[1]);
-  const auto pid = spawn(arguments, text.get(), theirs.get());
-  if (!pid) return pid.error();
-  // glibc 2.36 declares pidfd_open() for C alone.
-  Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
-  if (!process) {
-    const Complaint why = failed("it cannot be watched");
-    ::kill(-*pid, SIGKILL);
-    ::waitpid(*pid, nullptr, 0);
-    return why;
-  }
-  return Child(context, *pid, process.release(), ours.release());
+  Spawn spawn{arguments};
+  spawn.input = text.get();
+  spawn.output = spawn.errors = theirs.get();
+  spawn.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", home()};
+  spawn.folder = "/";
+  auto process = ChildProcess::start(spawn);
+  if (!process) return Complaint{"it cannot be started: ", process.error().message()};
+  return Child(context, std::move(*process), ours.release());
 }
 
-Child::Child(asio::io_context& context, pid_t pid, int process, int output)
-    : pid_(pid), process_(context, process), output_(context, output) {
+Child::Child(asio::io_context& context, ChildProcess process, int output)
+    : process_(std::move(process)), ended_(context, process_.ended().release()), output_(context, output) {
   output_.non_blocking(true);
-}
-
-Child::Child(Child&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)),
-      process_(std::move(other.process_)),
-      output_(std::move(other.output_)),
-      said_(std::move(other.said_)) {}
-
-Child::~Child() {
-  if (pid_ > 0) reap();
-}
-
-// While it is not reaped, its number is nobody else's: so the group is killed first.
-int Child::reap() {
-  ::kill(-pid_, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-  }
-  pid_ = -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 void Child::keep(const char* bytes, std::size_t size) {
@@ -160,7 +84,7 @@ Task<> Child::listen() {
 }
 
 Task<> Child::ended() {
-  const auto [error] = co_await process_.async_wait(asio::posix::descriptor_base::wait_read, no_throw);
+  const auto [error] = co_await ended_.async_wait(asio::posix::descriptor_base::wait_read, no_throw);
   static_cast<void>(error);
 }
 
@@ -172,7 +96,8 @@ Task<Result<Child::End>> Child::finish() {
   std::array<char, kept_output> bytes{};
   const ssize_t rest = ::read(output_.native_handle(), bytes.data(), bytes.size());
   if (rest > 0) keep(bytes.data(), static_cast<std::size_t>(rest));
-  End end{reap(), std::move(said_)};
+  const int status = process_.end();
+  End end{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), std::move(said_)};
   co_return end;
 }
 

@@ -1,10 +1,10 @@
 // A program run with nothing of ours but a text on its standard input.
 #pragma once
+#include "net/child_process.hpp"
 #include "net/task.hpp"
 #include "policy/result.hpp"
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <sys/types.h>
 
 #include <string>
 #include <vector>
@@ -18,10 +18,6 @@ class Child {
  public:
   static Outcome<Child> start(asio::io_context& context, const std::vector<std::string>& arguments,
                               const std::string& input);
-  ~Child();
-  Child(Child&& other) noexcept;
-  Child& operator=(Child&&) = delete;
-
   struct End {
     int status = 0;  // of exit(), or 128 and the signal
     std::string said;
@@ -31,14 +27,13 @@ class Child {
 
  private:
   using Pipe = asio::posix::basic_stream_descriptor<Executor>;
-  Child(asio::io_context& context, pid_t pid, int process, int output);
+  Child(asio::io_context& context, ChildProcess process, int output);
   Task<> listen();
   Task<> ended();
   void keep(const char* bytes, std::size_t size);
-  int reap();
 
-  pid_t pid_ = -1;
-  Pipe process_, output_;
+  ChildProcess process_;
+  Pipe ended_, output_;
   std::string said_;
 };
 
