@@ -357,6 +357,19 @@ void read_listeners(Section listen, Config& config) {
   listen.values("console", config.console, read_listen);
 }
 
+// What Sallyport itself sends leaves by the parent proxy too; this machine is never reached by it.
+void send_by_parent(const ParentProxy& parent, EndpointOptions& endpoint) {
+  if (is_loopback(endpoint.url.at.host) || !parent.serves(endpoint.url.at.host)) return;
+  endpoint.parent = EndpointParent{parent.at, parent.credentials, parent.http == ParentHttp::absolute};
+}
+
+void send_by_parent(Config& config) {
+  if (!config.parent) return;
+  if (config.otlp) send_by_parent(*config.parent, *config.otlp);
+  for (auto& webhook : config.approvals.notify.webhooks) send_by_parent(*config.parent, webhook.endpoint);
+  if (config.approvals.notify.decider) send_by_parent(*config.parent, config.approvals.notify.decider->endpoint);
+}
+
 void check_together(const YamlNode& root, const std::string& file, const Config& config,
                     std::vector<Complaint>& complaints) {
   if (config.gateway.check != GatewayCheck::off && config.gateway.interfaces.empty())
@@ -370,6 +383,13 @@ void check_together(const YamlNode& root, const std::string& file, const Config&
 std::string ListenAddress::text() const {
   const std::string host = address.is_v4() ? address.text() : "[" + address.text() + "]";
   return host + ":" + std::to_string(port);
+}
+
+bool ParentProxy::serves(const Host& host) const {
+  return std::none_of(except.begin(), except.end(), [&host](const std::string& text) {
+    const auto pattern = parse_pattern(text);
+    return pattern && pattern->matches(host);
+  });
 }
 
 DnsConfig::DnsConfig()
@@ -451,6 +471,7 @@ Outcome<Config, std::vector<Complaint>> parse_config(std::string_view text, cons
       return got;
     });
   }
+  send_by_parent(config);
   check_together(*root, file, config, complaints);
   if (!complaints.empty()) return complaints;
   return config;

@@ -46,6 +46,8 @@ struct ParentProxy {
   ParentSend send = ParentSend::name;
   ParentHttp http = ParentHttp::absolute;
   std::vector<std::string> except;  // patterns reached directly
+
+  bool serves(const Host& host) const;
 };
 
 enum class GatewayCheck { off, own, external };

@@ -22,6 +22,26 @@ TEST(Config, EveryKeyHasADefault) {
   EXPECT_EQ(config->audit.on_failure, OnFailure::block);
 }
 
+TEST(Config, WhatIsSentLeavesByTheParentProxyButToThisMachine) {
+  const auto config = parse_config(
+      "upstream_proxy: { url: 'http://proxy.test:3128', http: connect, except: ['*.near.test'] }\n"
+      "telemetry: { otlp: { endpoint: 'http://collector.test:4318' } }\n"
+      "approvals:\n"
+      "  notify:\n"
+      "    - { webhook: 'https://a.near.test/', format: slack }\n"
+      "    - { webhook: 'https://localhost/', format: slack }\n"
+      "    - { webhook: 'https://far.test/', format: slack }\n",
+      "sallyport.yaml");
+  ASSERT_TRUE(config.has_value());
+  ASSERT_TRUE(config->otlp->parent.has_value());
+  EXPECT_EQ(config->otlp->parent->at.text(), "proxy.test:3128");
+  EXPECT_FALSE(config->otlp->parent->absolute_form);
+  const auto& webhooks = config->approvals.notify.webhooks;
+  EXPECT_FALSE(webhooks.at(0).endpoint.parent.has_value());
+  EXPECT_FALSE(webhooks.at(1).endpoint.parent.has_value());
+  EXPECT_TRUE(webhooks.at(2).endpoint.parent.has_value());
+}
+
 TEST(Config, ReadsListsOfListenersAndTheTransparentModes) {
   const auto config = parse_config(
       "listen:\n  proxy: [\"127.0.0.1:1\", \"[::1]:2\"]\n  dns: \"[::]:53\"\n"

@@ -2,7 +2,6 @@
 
 #include "net/happy_eyeballs.hpp"
 #include "net/within.hpp"
-#include "policy/pattern.hpp"
 #include "proxy/wire/http_head.hpp"
 
 #include <netinet/in.h>
@@ -125,15 +124,6 @@ Task<Refused<std::vector<Address>>> resolve_checked(Services& services, std::sha
   co_return check_addresses(shared, *policy, attempt, verdict, addresses);
 }
 
-bool goes_by_parent(const std::optional<ParentProxy>& parent, const Host& host) {
-  if (!parent) return false;
-  for (const auto& text : parent->except) {
-    const auto pattern = parse_pattern(text);
-    if (pattern && pattern->matches(host)) return false;
-  }
-  return true;
-}
-
 Task<Refused<Route>> route_to_parent(Services& services, ParentProxy parent, std::string target) {
   Route route;
   route.by_parent = true;
@@ -202,7 +192,7 @@ Task<Refused<Route>> find_route(Services& services, std::shared_ptr<const Policy
                                 Verdict verdict, Door door) {
   if (is_this_host(attempt.to.host)) co_return route_to_this_host(services.shared, attempt, door);
   const auto& parent = services.shared.config.parent;
-  const bool by_parent = goes_by_parent(parent, attempt.to.host);
+  const bool by_parent = parent && parent->serves(attempt.to.host);
   if (by_parent && parent->send == ParentSend::name) {
     auto to_parent = co_await route_to_parent(services, *parent, attempt.to.text());
     co_return to_parent;

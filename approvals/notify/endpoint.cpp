@@ -1,5 +1,6 @@
 #include "approvals/notify/endpoint.hpp"
 
+#include "approvals/notify/parent_tunnel.hpp"
 #include "approvals/notify/signature.hpp"
 #include "net/happy_eyeballs.hpp"
 #include "net/within.hpp"
@@ -166,19 +167,27 @@ Endpoint::~Endpoint() = default;
 
 std::string Endpoint::request(const std::string& id, const std::string& body) const {
   const std::string timestamp = std::to_string(std::time(nullptr));
-  std::string text = "POST " + options_.url.target + " HTTP/1.1\r\nHost: " + options_.url.authority() +
+  const bool to_parent = options_.parent && !tunnels();
+  std::string text = "POST " + (to_parent ? options_.url.origin() : "") + options_.url.target +
+                     " HTTP/1.1\r\nHost: " + options_.url.authority() +
                      "\r\nUser-Agent: sallyport/" SALLYPORT_VERSION
                      "\r\nContent-Type: application/json\r\nAccept: application/json\r\nConnection: close"
                      "\r\nContent-Length: " +
                      std::to_string(body.size());
+  if (to_parent && !options_.parent->credentials.empty())
+    text += "\r\nProxy-Authorization: " + options_.parent->credentials;
   if (!id.empty()) text += "\r\nwebhook-id: " + id + "\r\nwebhook-timestamp: " + timestamp;
   if (!options_.secret.empty())
     text += "\r\nwebhook-signature: " + webhook_signature(options_.secret, id, timestamp, body);
   return text + "\r\n\r\n" + body;
 }
 
+bool Endpoint::tunnels() const {
+  return options_.parent && (options_.url.tls || !options_.parent->absolute_form);
+}
+
 Task<Outcome<Socket>> Endpoint::connect(Clock::duration limit) {
-  const Destination& at = options_.url.at;
+  const Destination& at = options_.parent ? options_.parent->at : options_.url.at;
   std::vector<Address> addresses;
   if (const Address* literal = at.host.address()) {
     addresses.push_back(*literal);
@@ -197,6 +206,11 @@ Task<Outcome<Socket>> Endpoint::connect(Clock::duration limit) {
   options.limit = limit;
   auto socket = co_await connect_any(std::move(endpoints), std::move(options));
   if (!socket) co_return talk_failed("connecting failed", socket.error());
+  if (tunnels()) {
+    const std::string target = options_.url.at.text();
+    const auto opened = co_await open_parent_tunnel(*socket, target, options_.parent->credentials);
+    if (!opened) co_return opened.error();
+  }
   co_return std::move(*socket);
 }
 

@@ -39,6 +39,7 @@ class Endpoint {
  private:
   struct Trust;
   std::string request(const std::string& id, const std::string& body) const;
+  bool tunnels() const;
   Task<Result<Outcome<Reply>>> attempt(std::string request, Clock::duration limit);
   Task<Outcome<Socket>> connect(Clock::duration limit);
 

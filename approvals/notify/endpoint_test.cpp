@@ -20,7 +20,7 @@ class EndpointTest : public testing::Test {
   Outcome<Endpoint::Reply> post(const std::string& scheme, const std::string& said, Clock::duration limit) {
     const auto port = acceptor_.local_endpoint().port();
     auto url = parse_web_url(scheme + "127.0.0.1:" + std::to_string(port) + "/");
-    Endpoint endpoint(resolver_, EndpointOptions{url.value(), "a secret of the test", {}});
+    Endpoint endpoint(resolver_, EndpointOptions{url.value(), "a secret of the test", {}, parent_});
     acceptor_.async_accept(server_, [this, &said](const error_code& error) {
       if (error) return;
       asio::async_write(server_, asio::buffer(said), [](const error_code&, std::size_t) {});
@@ -38,6 +38,7 @@ class EndpointTest : public testing::Test {
   }
 
   asio::io_context context_{1};
+  std::optional<EndpointParent> parent_;
   dns::Resolver resolver_{context_, dns::ResolverOptions{}};
   Acceptor acceptor_;
   Socket server_;
@@ -50,6 +51,22 @@ TEST_F(EndpointTest, ReadsAReply) {
   EXPECT_EQ(reply->status, 429U);
   EXPECT_EQ(reply->body, "no");
   EXPECT_EQ(reply->retry_after, std::chrono::seconds(7));
+}
+
+TEST_F(EndpointTest, F_07_AParentProxyThatMisbehavesIsSaidSo) {
+  parent_ = EndpointParent{Destination{Address::v4({127, 0, 0, 1}), acceptor_.local_endpoint().port()}, {}, false};
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"HTTP/1.1 407 No\r\n\r\n", "the parent proxy answered 407 to CONNECT"},
+      {"SSH-2.0-OpenSSH_9.2\r\n\r\n", "the parent proxy's answer is no HTTP"},
+      {"HTTP/1.1 2\r\n\r\n", "the parent proxy's answer is no HTTP"},
+      {"HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x'), "the parent proxy's answer is too long"},
+      {"HTTP/1.1 200 OK\r\n", "nothing came back in time"}};
+  for (const auto& [said, complaint] : cases) {
+    const auto reply = post("https://", said, std::chrono::seconds(1));
+    ASSERT_FALSE(reply.has_value()) << complaint;
+    EXPECT_EQ(reply.error().text, complaint);
+    server_.close();
+  }
 }
 
 TEST_F(EndpointTest, GivesUpOnSilence) {

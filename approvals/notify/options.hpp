@@ -31,10 +31,18 @@ struct NotifyEvents {
   bool asked = true, decided = false, expired = false;
 };
 
+// A proxy of the network that Sallyport itself is in.
+struct EndpointParent {
+  Destination at;
+  std::string credentials;    // the value of Proxy-Authorization; empty: none
+  bool absolute_form = true;  // http:// is sent to it as it is; false: by CONNECT, as https:// always is
+};
+
 struct EndpointOptions {
   WebUrl url;
   std::string secret;  // the key's bytes; empty: nothing is signed
   std::string roots;   // PEM; empty: the system's alone
+  std::optional<EndpointParent> parent = std::nullopt;
 };
 
 struct WebhookOptions {

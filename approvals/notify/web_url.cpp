@@ -7,12 +7,6 @@ namespace {
 
 constexpr std::string_view secure = "https://", plain = "http://";
 
-bool is_loopback(const Host& host) {
-  static const Cidr four = *Cidr::parse("127.0.0.0/8"), six = *Cidr::parse("::1");
-  if (const Address* address = host.address()) return four.contains(*address) || six.contains(*address);
-  return host.name()->text() == "localhost";
-}
-
 bool is_visible(char c) {
   return c > ' ' && c < '\x7f';
 }
@@ -27,6 +21,12 @@ std::string WebUrl::authority() const {
 
 std::string WebUrl::origin() const {
   return std::string(tls ? secure : plain) + authority();
+}
+
+bool is_loopback(const Host& host) {
+  static const Cidr four = *Cidr::parse("127.0.0.0/8"), six = *Cidr::parse("::1");
+  if (const Address* address = host.address()) return four.contains(*address) || six.contains(*address);
+  return host.name()->text() == "localhost";
 }
 
 Outcome<WebUrl> parse_web_url(std::string_view text) {

@@ -18,6 +18,9 @@ struct WebUrl {
   std::string origin() const;
 };
 
+// "localhost", or a loopback address.
+bool is_loopback(const Host& host);
+
 // http:// only to localhost or a loopback address. Userinfo, fragments, spaces and control characters are refused.
 // A complaint never repeats the text.
 Outcome<WebUrl> parse_web_url(std::string_view text);

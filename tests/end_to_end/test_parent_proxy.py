@@ -1,12 +1,15 @@
 """Behind a company's proxy: what it is told, what it may do, and that its troubles open nothing."""
 import base64
+import contextlib
 import json
 
 import pytest
 
 from laboratory.clients import receive_all
-from laboratory.daemon import Sallyport, kind, ours
+from laboratory.collector import Collector
+from laboratory.daemon import Sallyport, kind, ours, wait_until
 from laboratory.parent_proxy import PARENT, PORT, ParentProxy
+from laboratory.receivers import SECRET, Receiver, is_signed
 
 URL = f"http://{PARENT}:{PORT}"
 LOGIN = "corp:open sesame"
@@ -182,6 +185,59 @@ def test_the_record_tells_of_the_destination(checked, agent):
     end = checked.wait_for(since, kind="close", host="four.test", port=443)[0]
     assert [kind(event) for event in checked.events(since) if event["class_uid"] == 4001] == ["open", "close"]
     assert end["dst_endpoint"].get("ip") in (None, "93.184.216.40")
+
+
+@pytest.fixture
+def receiver(world):
+    made = Receiver(world.outside, world.folder / "hooks", names="DNS:hooks.test")
+    yield made
+    made.close()
+
+
+def telling(receiver, world):
+    (world.folder / "hook.secret").write_text(SECRET + "\n")
+    hook = {"webhook": receiver.url("/hook", "hooks.test"), "ca": str(receiver.ca)}
+    return {"unattended": "hold", "timeout": "5s",
+            "notify": [{**hook, "secret": {"file": str(world.folder / "hook.secret")}}]}
+
+
+def test_who_is_notified_is_reached_by_the_parent_too(start, parent, receiver, explicit, world):
+    (world.folder / "login").write_text(LOGIN + "\n")
+    parent.names["hooks.test"] = "127.0.0.1"
+    start(upstream_proxy={"url": URL, "credentials": {"file": str(world.folder / "login")}},
+          approvals=telling(receiver, world))
+    explicit.curl("http://unknown.test/")
+    told, = receiver.wait(host="unknown.test")
+    assert is_signed(told.headers, told.body) and "Proxy-Authorization" not in told.headers
+    assert first_lines(parent) == [f"CONNECT hooks.test:{receiver.port} HTTP/1.1"]
+    assert f"Proxy-Authorization: {BASIC}" in parent.heads[0]
+    assert "hooks.test" not in {name for name, _ in world.internet.asked}, "the parent resolves"
+
+
+def test_a_parent_that_will_not_notify_is_told_of(start, parent, receiver, explicit, world):
+    parent.says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    daemon = start(upstream_proxy={"url": URL}, approvals=telling(receiver, world))
+    explicit.curl("http://unknown.test/")
+    wait_until(lambda: "the parent proxy answered 407 to CONNECT" in daemon.said(), "a line that says why")
+    assert not receiver.messages
+
+
+def test_who_is_excepted_is_notified_directly(start, parent, receiver, explicit, world):
+    start(upstream_proxy={"url": URL, "except": ["hooks.test"]}, approvals=telling(receiver, world))
+    explicit.curl("http://unknown.test/")
+    wait_until(lambda: "hooks.test" in {name for name, _ in world.internet.asked}, "its name to be asked for")
+    assert parent.heads == []
+
+
+@pytest.mark.parametrize("form, line", [("absolute", "POST http://collector.test:{}/v1/logs HTTP/1.1"),
+                                        ("connect", "CONNECT collector.test:{} HTTP/1.1")])
+def test_a_collector_is_reached_by_the_parent_too(start, parent, world, form, line):
+    with contextlib.closing(Collector(world.outside)) as collector:
+        parent.names["collector.test"] = "127.0.0.1"
+        start(upstream_proxy={"url": URL, "http": form},
+              telemetry={"otlp": {"endpoint": f"http://collector.test:{collector.port}"}})
+        wait_until(collector.records, "the log at the collector")
+    assert line.format(collector.port) in first_lines(parent)
 
 
 @pytest.mark.parametrize("settings, word", [
