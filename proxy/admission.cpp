@@ -8,6 +8,8 @@ namespace {
 // Separates agent and rule in a key; it occurs in neither.
 constexpr char separator = '\0';
 
+constexpr std::size_t window_bytes = 16 << 20;
+
 }  // namespace
 
 Admission::Permit& Admission::Permit::operator=(Permit&& other) noexcept {
@@ -44,6 +46,22 @@ Admission::Answer Admission::admit(const std::string& name, Clock::time_point no
     ++agent.refused;
     return Fault::rate;
   }
+  return take_place(name, agent);
+}
+
+Admission::Answer Admission::admit_request(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return take_place(name, agents_[name]);
+}
+
+std::shared_ptr<WindowBudget> Admission::windows(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  auto& windows = agents_[name].windows;
+  if (!windows) windows = std::make_shared<WindowBudget>(window_bytes);
+  return windows;
+}
+
+Admission::Answer Admission::take_place(const std::string& name, Agent& agent) {
   if (agent.open >= limits_.per_agent) return Fault::per_agent;
   if (open_ >= limits_.connections) return Fault::total;
   // The last fifth of the whole is for those who hold less than an even share, also of one who comes later: whoever is

@@ -1,6 +1,7 @@
 // Bounded and fair (DESIGN 8.8): how many connections an agent may have, and how quickly it may make them.
 #pragma once
 #include "net/task.hpp"
+#include "proxy/http2/window_budget.hpp"
 
 #include <cstdint>
 #include <map>
@@ -46,6 +47,10 @@ class Admission {
 
   // At accept, for every connection. `rate` refusals are counted for the collective record.
   Answer admit(const std::string& agent, Clock::time_point now);
+  // For every request of a connection that carries several at one time, but one: it costs what a connection does.
+  Answer admit_request(const std::string& agent);
+  // Of its streams of HTTP/2.
+  std::shared_ptr<WindowBudget> windows(const std::string& agent);
   // For a rule's own `limits.connections`: a place under (agent, rule).
   std::optional<Permit> admit_rule(const std::string& agent, const std::string& rule, unsigned limit);
 
@@ -79,7 +84,9 @@ class Admission {
     Bucket refusals;
     Bucket queries;
     std::uint64_t refused = 0;
+    std::shared_ptr<WindowBudget> windows;
   };
+  Answer take_place(const std::string& name, Agent& agent);
   void release(const std::string& key) noexcept;
 
   const AdmissionLimits limits_;

@@ -7,6 +7,26 @@ namespace {
 
 const Clock::time_point start{};
 
+TEST(Admission, ARequestBesideOthersTakesAConnectionsPlaceAtNoRate) {
+  Admission admission({.connections = 10, .per_agent = 3, .rate_per_agent = 1});
+  auto connection = admission.admit("a", start);
+  auto first = admission.admit_request("a");
+  {
+    auto second = admission.admit_request("a");
+    EXPECT_TRUE(second);
+    EXPECT_EQ(admission.admit_request("a").error(), Admission::Fault::per_agent);
+    EXPECT_TRUE(admission.admit_request("b"));
+  }
+  EXPECT_TRUE(admission.admit_request("a"));
+}
+
+TEST(Admission, TheWindowsOfAnAgentAreOfOneBudget) {
+  Admission admission({});
+  const auto budget = admission.windows("a");
+  EXPECT_EQ(admission.windows("a"), budget);
+  EXPECT_NE(admission.windows("b"), budget);
+}
+
 TEST(Admission, GivesAPlaceBackWhenItsPermitDies) {
   Admission admission({.connections = 10, .per_agent = 1, .rate_per_agent = 100});
   auto first = admission.admit("a", start);

@@ -11,7 +11,7 @@ namespace sallyport {
 namespace {
 
 Http2Options for_upstream(Http2Options options) {
-  options.stream_window = std::max(options.stream_window, Http2Options::upstream_window);
+  options.widest_window = std::max(options.widest_window, Http2Options::widest_upstream);
   return options;
 }
 

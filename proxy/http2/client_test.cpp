@@ -19,7 +19,7 @@ struct Http2Upstream : ::testing::Test {
     auto [near, far] = MemoryStream::make_pair(context.get_executor(), 8 << 20);
     origin = std::make_unique<RawPeer>(std::move(near));
     transport = std::move(far);
-    client = std::make_unique<Http2Client>(context.get_executor(), *transport, Http2Options{});
+    client = std::make_unique<Http2Client>(context.get_executor(), *transport, bounded());
     asio::co_spawn(context, client->run(),
                    asio::bind_cancellation_slot(cancel.slot(), [this](const std::exception_ptr& thrown) {
                      EXPECT_EQ(thrown, nullptr);
@@ -32,6 +32,11 @@ struct Http2Upstream : ::testing::Test {
     origin->settings({});
     origin->frame(NGHTTP2_SETTINGS, ack, 0, {});
     run();
+  }
+  Http2Options bounded() const {
+    Http2Options options;
+    options.window_budget = budget;
+    return options;
   }
   ~Http2Upstream() override {
     cancel.emit(asio::cancellation_type::terminal);
@@ -54,6 +59,25 @@ struct Http2Upstream : ::testing::Test {
     run();
     return stream;
   }
+  // So many bytes of an answer, each read as it comes; by how much the window was opened meanwhile.
+  std::size_t stream_to(MemoryStream& stream, std::uint32_t id, std::size_t size) {
+    const std::size_t before = origin->frames.size();
+    const std::string block(8'192, 'x');
+    for (std::size_t sent = 0; sent < size; sent += block.size()) {
+      origin->data(id, block);
+      run();
+      read(stream);
+    }
+    std::size_t opened = 0;
+    for (std::size_t at = before; at < origin->frames.size(); ++at) {
+      const Frame& frame = origin->frames[at];
+      if (frame.type != NGHTTP2_WINDOW_UPDATE || frame.id != id) continue;
+      std::size_t step = 0;
+      for (const char byte : frame.payload) step = step << 8 | static_cast<std::uint8_t>(byte);
+      opened += step;
+    }
+    return opened;
+  }
   // Takes what there is to read of an answer.
   std::string read(MemoryStream& stream) {
     std::string text;
@@ -75,6 +99,7 @@ struct Http2Upstream : ::testing::Test {
   }
 
   asio::io_context context;
+  const std::shared_ptr<WindowBudget> budget = std::make_shared<WindowBudget>(64 << 10);
   asio::cancellation_signal cancel;
   std::unique_ptr<RawPeer> origin;
   std::unique_ptr<MemoryStream> transport;
@@ -240,8 +265,8 @@ TEST_F(Http2Upstream, S_8_4_APushEndsTheConnection) {
 TEST_F(Http2Upstream, AnOriginThatLeavesEndsEveryRequestButKeepsWholeAnswers) {
   const auto whole = ask();
   const auto half = ask();
-  origin->headers(1, {{":status", "200"}, {"content-length", "100000"}}, no_flag);
-  for (int i = 0; i < 10; ++i) origin->data(1, std::string(10'000, 'x'), i == 9 ? end_stream : no_flag);
+  origin->headers(1, {{":status", "200"}, {"content-length", "50000"}}, no_flag);
+  for (int i = 0; i < 10; ++i) origin->data(1, std::string(5'000, 'x'), i == 9 ? end_stream : no_flag);
   origin->headers(3, {{":status", "200"}, {"content-length", "5"}}, no_flag);
   origin->data(3, "ha");
   run();
@@ -249,7 +274,7 @@ TEST_F(Http2Upstream, AnOriginThatLeavesEndsEveryRequestButKeepsWholeAnswers) {
   origin.reset();
   run();
   EXPECT_TRUE(half->is_broken());
-  EXPECT_GT(read(*whole).size(), 100'000u);
+  EXPECT_GT(read(*whole).size(), 50'000u);
   EXPECT_TRUE(whole->at_end());
 }
 
@@ -269,7 +294,7 @@ TEST_F(Http2Upstream, OpensTheWindowOnlyAsTheAnswerIsRead) {
   const auto stream = ask();
   origin->headers(1, {{":status", "200"}}, no_flag);
   const std::string block(16'384, 'x');
-  for (int i = 0; i < 15; ++i) origin->data(1, block);
+  for (int i = 0; i < 3; ++i) origin->data(1, block);
   run();
   origin->frames.clear();
   run();
@@ -278,6 +303,39 @@ TEST_F(Http2Upstream, OpensTheWindowOnlyAsTheAnswerIsRead) {
   read(*stream);
   run();
   EXPECT_TRUE(origin->find(NGHTTP2_WINDOW_UPDATE, 1));
+}
+
+TEST_F(Http2Upstream, AReaderThatKeepsUpIsGivenAWiderWindow) {
+  const auto stream = ask();
+  origin->headers(1, {{":status", "200"}}, no_flag);
+  constexpr std::size_t size = 512 << 10;
+  // What is not opened again yet is less than half of a window.
+  EXPECT_GT(stream_to(*stream, 1, size), size - (64 << 10));
+  EXPECT_EQ(budget->left(), 0u);
+  origin->data(1, "", end_stream);
+  run();
+  read(*stream);
+  EXPECT_EQ(budget->left(), std::size_t{64} << 10);
+}
+
+TEST_F(Http2Upstream, NoStreamsWindowGrowsBeyondWhatAllMayHave) {
+  const auto first = ask();
+  const auto second = ask();
+  for (const std::uint32_t id : {1U, 3U}) origin->headers(id, {{":status", "200"}}, no_flag);
+  constexpr std::size_t size = 512 << 10;
+  stream_to(*first, 1, size);
+  EXPECT_LE(stream_to(*second, 3, size), size);
+}
+
+TEST_F(Http2Upstream, AReaderThatLagsKeepsItsWindow) {
+  const auto stream = ask();
+  origin->headers(1, {{":status", "200"}}, no_flag);
+  for (int round = 0; round < 8; ++round) {
+    for (int i = 0; i < 3; ++i) origin->data(1, std::string(16'384, 'x'));
+    run();
+    read(*stream);
+  }
+  EXPECT_EQ(budget->left(), std::size_t{64} << 10);
 }
 
 }  // namespace

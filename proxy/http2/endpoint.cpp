@@ -154,6 +154,9 @@ void Http2Endpoint::open_window(Exchange& exchange, std::size_t size) {
     nghttp2_session_consume_connection(session(), size);
   } else {
     nghttp2_session_consume(session(), exchange.id, size);
+    const auto wider = exchange.wider_window(size, options_.widest_window);
+    if (!wider) return;
+    nghttp2_session_set_local_window_size(session(), NGHTTP2_FLAG_NONE, exchange.id, static_cast<std::int32_t>(*wider));
   }
 }
 
@@ -183,7 +186,7 @@ void Http2Endpoint::gather_output() {
 }
 
 Exchange& Http2Endpoint::add(std::unique_ptr<MemoryStream> far) {
-  auto owned = std::make_unique<Exchange>(std::move(far));
+  auto owned = std::make_unique<Exchange>(std::move(far), options_.stream_window, options_.window_budget);
   Exchange* exchange = owned.get();
   exchange->far().on_change([this, exchange] { touch(*exchange); });
   exchanges_.emplace(exchange, std::move(owned));

@@ -47,11 +47,26 @@ std::size_t Exchange::flush_in() {
   if (in_is_flushed()) {
     std::string().swap(waiting_);
     waiting_start_ = 0;
+  } else if (waiting_start_ > waiting_.size() / 2) {
+    // Or what has gone would pile up for as long as the reader is a little slower than the peer.
+    waiting_.erase(0, waiting_start_);
+    waiting_start_ = 0;
   }
   // The framing's bytes count as well; that opens the window a little early, and never for more than came.
   const std::size_t opened = std::min(size, unopened_);
   unopened_ -= opened;
   return opened;
+}
+
+std::optional<std::size_t> Exchange::wider_window(std::size_t opened, std::size_t widest) {
+  const bool behind = unopened_ > window_ / 2;
+  kept_up_ = behind ? 0 : kept_up_ + opened;
+  if (kept_up_ < window_ || window_ >= widest) return std::nullopt;
+  kept_up_ = 0;
+  const std::size_t wider = std::min(2 * window_, widest);
+  if (!loan_.take(wider - window_)) return std::nullopt;
+  window_ = wider;
+  return wider;
 }
 
 std::span<const std::uint8_t> Exchange::gather_head(std::size_t limit) {

@@ -1,6 +1,7 @@
 // One request and its answer: an HTTP/2 stream on one side, HTTP/1.1 on a memory stream on the other.
 #pragma once
 #include "net/memory_stream.hpp"
+#include "proxy/http2/window_budget.hpp"
 #include "proxy/wire/body_reader.hpp"
 #include "proxy/wire/http2_translate.hpp"
 
@@ -16,7 +17,8 @@ namespace sallyport {
 // in here to go in is bounded by the stream's window, which is opened only by what flush_in() answers.
 class Exchange {
  public:
-  explicit Exchange(std::unique_ptr<MemoryStream> far) : far_(std::move(far)) {}
+  Exchange(std::unique_ptr<MemoryStream> far, std::size_t first_window, std::shared_ptr<WindowBudget> budget)
+      : window_(first_window), loan_(std::move(budget)), far_(std::move(far)) {}
 
   // --- in
 
@@ -29,6 +31,9 @@ class Exchange {
   // Moves what there is room for. The answer: how many bytes the peer may send in their place.
   std::size_t flush_in();
   std::size_t unopened() const { return unopened_; }
+  // To be told what flush_in() answered. Where the reader has kept up for a whole window, the next one, at most
+  // `widest`; else nothing.
+  std::optional<std::size_t> wider_window(std::size_t opened, std::size_t widest);
   bool in_has_head() const { return in_has_head_; }
   bool in_is_whole() const { return in_is_whole_; }
   bool in_is_flushed() const { return waiting_.size() == waiting_start_; }
@@ -66,6 +71,9 @@ class Exchange {
   bool malformed = false;    // what the peer sent last was not well-formed
 
  private:
+  std::size_t window_;
+  std::size_t kept_up_ = 0;  // bytes since the reader was last behind
+  WindowLoan loan_;
   std::unique_ptr<MemoryStream> far_;
 
   std::string waiting_;  // framed bytes that go in

@@ -44,6 +44,7 @@ class Http2Server::Impl final : public Http2Endpoint {
       reset(block.id, Http2Error::refused_stream);
       return;
     }
+    if (events_.has_place && !events_.has_place()) return reset(block.id, Http2Error::refused_stream);
     begin(block, *head);
   }
 

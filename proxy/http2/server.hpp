@@ -10,8 +10,11 @@
 
 namespace sallyport {
 
-// Whom the server tells. Both are called from inside run(), must not throw, and must not destroy the server.
+// Whom the server tells. All are called from inside run(), must not throw, and must not destroy the server.
 struct Http2ServerEvents {
+  // Asked before each request; false: there is no place for it, and the client is told so that it may send it again
+  // (REFUSED_STREAM). May be left out.
+  std::function<bool()> has_place;
   // A request has begun. On `stream` it reads as one HTTP/1.1 request: head first, then the body as it comes
   // (Content-Length or chunked, trailers included); the one HTTP/1.1 answer is written to it, interim answers before
   // it where there are any. One request a stream: after the answer it reads eof.
