@@ -1,3 +1,4 @@
+#include "policy/any_request.hpp"
 #include "policy/policy_test_support.hpp"
 #include "policy/presets.hpp"
 #include "policy/sha256.hpp"
@@ -184,6 +185,7 @@ TEST(Load, ABoundaryMayNeedRequestsAndInjectsNothing) {
   EXPECT_TRUE(policy->needs_request({"default", *to, Spoken::tls, std::nullopt, false, some_day()}));
   EXPECT_EQ(decide(*policy, "a.test", {"default", Spoken::tls, SeenRequest{"GET", "/"}}).injections.size(), 1U);
   EXPECT_EQ(action(*policy, "a.test", {"default", Spoken::tls, SeenRequest{"POST", "/"}}), Action::deny);
+  EXPECT_FALSE(allows_any_request(*policy, {"default", *to, Spoken::tls, std::nullopt, false, some_day()}));
   const auto plain = policy_of("boundary: edge.yaml\nrules:\n  - allow: a.test\n", folder.path());
   EXPECT_EQ(plain->needs_request({"default", *to, Spoken::tls, std::nullopt, false, some_day()}), "edge.yaml:4");
   folder.write("edge.yaml", "version: 1\nrules:\n  - {allow: a.test, inject: {header: X, value: y}}\n");

@@ -312,6 +312,7 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     HttpBinding binding{attempt_.to, from_, std::move(record_), std::move(upstream_), attempt_.answered, consent_};
     binding.ech = attempt_.ech;
     binding.named_limits = named_limits_;
+    binding.rule_permit = std::move(rule_permit_);
     return binding;
   }
 

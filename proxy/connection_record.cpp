@@ -79,7 +79,7 @@ void ConnectionRecord::refused(const Refusal& refusal) {
   if (state_ == State::open) {
     // What was let in and then refused (a later request, a late first byte) ends; it was not refused at the door.
     closed_by_ = ClosedBy::policy;
-  } else {
+  } else if (!opened_) {
     state_ = State::refused;
   }
   origin.verdict = refusal.verdict;

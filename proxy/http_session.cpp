@@ -48,8 +48,9 @@ class HttpSession {
         answered_for_all_(std::move(binding.answered)),
         consent_for_all_(std::move(binding.consent)),
         consent_(session.services.shared) {
-    if (binding.upstream) upstream_.adopt(std::move(*binding.upstream), *bound_);
+    if (binding.upstream) upstream_.adopt(std::move(*binding.upstream), *bound_, std::move(binding.rule_permit));
     session_.live.record = record_.get();
+    if (binding.first) adopt(std::move(*binding.first));
   }
   ~HttpSession() { end_upstream(session_.live.stopped_by.value_or(ClosedBy::client)); }
   HttpSession(const HttpSession&) = delete;
@@ -61,6 +62,15 @@ class HttpSession {
   }
 
  private:
+  void adopt(DialledFirst first) {
+    trouble_ = std::move(first.trouble);
+    if (!first.upstream) return;
+    Connection connection(std::move(first.upstream->secured), session_.client.socket.get_executor());
+    upstream_.adopt(std::move(connection), *bound_, std::move(first.upstream->rule));
+    attempt_ = std::move(first.as);
+    watch();
+  }
+
   const Config& config() const { return services_.shared.config; }
   Spoken spoken() const { return inspected_ ? Spoken::tls : Spoken::http; }
 
@@ -69,7 +79,8 @@ class HttpSession {
     auto head = co_await next_request_head(session_.client, config());
     if (!head) {
       const bool left = head.error().kind == Refusal::Kind::left;
-      if (left && inspected_ && !asked_ && record_) record_->refused(client_left_unasked());
+      const bool unasked = left && inspected_ && !asked_ && !session_.live.stopped_by;
+      if (unasked && record_) record_->refused(client_left_unasked());
       if (left) co_return After::close;
       co_await refuse_and_close(head.error(), nullptr);
       co_return After::close;
@@ -156,7 +167,8 @@ class HttpSession {
     if (nameless && to.host.name() && to.port == bound_->port) {
       // A bare address and the first name for it: the name is looked up, the client's address never dialled. Nothing
       // that was answered or opened for the address is the name's.
-      if (record_ && record_->is_open()) end_upstream(ClosedBy::client);
+      if (record_ && (record_->is_open() || trouble_)) end_upstream(ClosedBy::client);
+      trouble_.reset();
       bound_->host = to.host;
       bound_from_ = NameFrom::host;
       answered_for_all_.clear();
@@ -230,7 +242,13 @@ class HttpSession {
     // Only to the host that was decided: no other one's secret, whatever it is reached through.
     injections_.clear();
     if (inspected_ && to == named) injections_ = verdict.injections;
-    auto connected = co_await upstream_.reach(attempt, std::move(verdict), *record_, wrapping, counts_name);
+    Refused<void> connected;
+    if (trouble_) {
+      connected = std::move(*trouble_);
+      trouble_.reset();
+    } else {
+      connected = co_await upstream_.reach(attempt, std::move(verdict), *record_, wrapping, counts_name);
+    }
     if (!connected) {
       // The request was not begun upstream, so the client's connection is as clean as after a refusal.
       const After after = co_await refuse_request(head, event, connected.error(), named);
@@ -459,6 +477,7 @@ class HttpSession {
   std::unique_ptr<ConnectionRecord> record_;
   std::optional<TlsFacts> tls_;  // of the client's connection, for each of its records
   HttpUpstream upstream_;
+  std::optional<Refusal> trouble_;  // why there is no upstream, before there was a request
   std::vector<std::string> answered_for_all_;
   std::shared_ptr<Consent> consent_for_all_;
   std::optional<Verdict> other_verdict_;  // of the host that this request names in place of the one it is bound to

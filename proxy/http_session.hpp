@@ -1,8 +1,11 @@
 // HTTP/1, plain or inspected: every request of a kept-alive connection is parsed, decided and forwarded by itself.
 #pragma once
 #include "proxy/agent_identity.hpp"
+#include "proxy/attempt.hpp"
 #include "proxy/consent.hpp"
+#include "proxy/refusal.hpp"
 #include "proxy/session.hpp"
+#include "proxy/upstream_pool.hpp"
 
 #include <memory>
 #include <optional>
@@ -11,14 +14,20 @@
 
 namespace sallyport {
 
-class UpstreamPool;
+// What was done before there was a request, where any would be allowed.
+struct DialledFirst {
+  Attempt as;  // stands for every request there may be
+  // By TLS; or why there is none, which is the first request's to be told.
+  std::optional<UpstreamPool::Dialled> upstream{};
+  std::optional<Refusal> trouble{};
+};
 
 // A connection that is already for one destination (inside CONNECT or SOCKS, or steered here).
 struct HttpBinding {
   Destination to;
   NameFrom from = NameFrom::address;
   std::unique_ptr<ConnectionRecord> record;  // begun, perhaps open
-  std::optional<Connection> upstream;        // where it has been dialled
+  std::optional<Connection> upstream;        // where it has been dialled, without TLS
   std::vector<std::string> answered;         // what was answered for the connection as a whole, see Attempt
   std::shared_ptr<Consent> consent;          // and the grants it lives on
   // The client's TLS ends here: requests are https, and go on by TLS to a server that proves to be `to`.
@@ -27,6 +36,8 @@ struct HttpBinding {
   RuleLimits named_limits{};          // of the rule that allows what its SNI says, where that is another host
   std::string version{};              // of HTTP as the client speaks it; empty: as its head says
   UpstreamPool* upstreams = nullptr;  // where the requests of one client share them; outlives the session
+  Admission::Permit rule_permit{};    // of `upstream`
+  std::optional<DialledFirst> first{};
 };
 
 // The explicit door's HTTP: absolute-form requests and CONNECT. `identity` is what the address says.

@@ -2,6 +2,7 @@
 #pragma once
 #include "proxy/connect_guarded.hpp"
 #include "proxy/connection_record.hpp"
+#include "proxy/inspection/inspection.hpp"
 #include "proxy/session.hpp"
 #include "proxy/upstream_pool.hpp"
 
@@ -19,13 +20,18 @@ class HttpUpstream {
   HttpUpstream(const HttpUpstream&) = delete;
   HttpUpstream& operator=(const HttpUpstream&) = delete;
 
-  // A connection that was made before there was a request.
-  void adopt(Connection connection, Destination to);
+  // A connection that was made before there was a request, and its place among its rule's.
+  void adopt(Connection connection, Destination to, Admission::Permit rule);
 
   // Limits of the rule, route, Open and connect, unless the connection to this destination is there and usable for this
   // attempt. `counts_name`: a wildcard's budget of names is charged here.
   Task<Refused<void>> reach(Attempt attempt, Verdict verdict, ConnectionRecord& record, Wrapping wrapping,
                             bool counts_name);
+
+  // The same before there is a request, by TLS: the attempt stands for every request there may be. The server is
+  // offered `protocols`. What is there afterwards is the caller's.
+  Task<Refused<UpstreamPool::Dialled>> dial_first(Attempt attempt, Verdict verdict, ConnectionRecord& record,
+                                                  Protocols protocols, bool counts_name);
 
   Connection& connection() { return *connection_; }
   bool is_there() const { return connection_.has_value(); }
@@ -39,9 +45,11 @@ class HttpUpstream {
   void end();
 
  private:
-  std::optional<Refusal> charge(const Attempt& attempt, const Verdict& verdict, bool counts_name);
-  Task<Refused<void>> dial(Attempt attempt, Route route, ConnectionRecord& record, Wrapping wrapping);
+  std::optional<Refusal> charge_name_of(const Attempt& attempt, const Verdict& verdict, bool counts_name);
+  std::optional<Refusal> charge_rule(const Attempt& attempt, const Verdict& verdict);
+  Task<Refused<void>> dial(Attempt attempt, Verdict verdict, ConnectionRecord& record, Wrapping wrapping);
   Task<Refused<void>> wrap(Attempt attempt, ConnectionRecord& record);
+  Task<Refused<std::unique_ptr<TlsStream>>> secure(Host host, ConnectionRecord& record, Protocols protocols);
   void take(UpstreamPool::Lent lent, const Destination& to, ConnectionRecord& record);
   std::optional<Refusal> admit();
 

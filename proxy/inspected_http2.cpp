@@ -18,12 +18,11 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 
-Http2Options options_of(const Config& config) {
+Http2Options options_for(Shared& shared, const std::string& agent) {
   Http2Options options;
-  options.head_bytes = config.limits.head_bytes;
-  options.idle = config.timeouts.idle;
-  // No more: Debian 12's libcurl-gnutls, and so its git, garbles uploads that may run ahead by more than 64 KiB.
-  options.stream_window = 64 << 10;
+  options.head_bytes = shared.config.limits.head_bytes;
+  options.idle = shared.config.timeouts.idle;
+  options.window_budget = shared.admission.windows(agent);
   return options;
 }
 
@@ -37,19 +36,20 @@ class InspectedHttp2 {
         begun_(binding_.record->origin),
         tls_(binding_.record->tls),
         transport_(std::move(client)),
-        upstreams_(executor_, options_of(shared_.config)),
-        ended_(executor_) {}
+        upstreams_(executor_, options_for(shared_, session_.origin.agent)),
+        ended_(executor_) {
+    if (binding_.first && binding_.first->upstream) upstreams_.add(std::move(*binding_.first->upstream), binding_.to);
+  }
   InspectedHttp2(const InspectedHttp2&) = delete;
   InspectedHttp2& operator=(const InspectedHttp2&) = delete;
 
   Task<> run() {
-    session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
-      return session_.is_same_agent(policy) ? std::nullopt : std::optional(ClosedBy::policy);
-    };
+    session_.live.must_end = [this](const Policy& policy) { return must_end(policy); };
     Http2ServerEvents events;
+    events.has_place = [this] { return has_place(); };
     events.on_request = [this](std::unique_ptr<MemoryStream> stream) { begin(std::move(stream)); };
     events.on_malformed = [this](std::string_view why) { record_malformed(why); };
-    Http2Server server(executor_, *transport_, options_of(shared_.config), std::move(events));
+    Http2Server server(executor_, *transport_, options_for(shared_, session_.origin.agent), std::move(events));
     session_.live.drain = [&server] { server.drain(); };
     co_await server.run();
     session_.live.drain = nullptr;
@@ -64,11 +64,32 @@ class InspectedHttp2 {
   }
 
  private:
+  // A request has its own word on this; what was dialled before there was one is spoken of here.
+  std::optional<ClosedBy> must_end(const Policy& policy) const {
+    if (!session_.is_same_agent(policy)) return ClosedBy::policy;
+    if (!binding_.record || !binding_.record->is_open() || !binding_.first) return std::nullopt;
+    if (binding_.consent && !binding_.consent->lives()) return ClosedBy::revoked;
+    const bool allowed = allowed_at(policy, binding_.first->as, binding_.record->peer, shared_.config.dns);
+    return allowed ? std::nullopt : std::optional(ClosedBy::policy);
+  }
+
+  // One request at a time is what the connection's own place is for.
+  bool has_place() {
+    if (requests_.empty()) return true;
+    auto permit = shared_.admission.admit_request(session_.origin.agent);
+    if (permit) {
+      place_ = std::move(*permit);
+    } else {
+      record_refused(denied_by(DecidedBy::limit, sentence(permit.error())));
+    }
+    return permit.has_value();
+  }
+
   void begin(std::unique_ptr<MemoryStream> stream) {
     LiveSessions& live = session_.services.live;
     const auto place = live.add();
     requests_.push_back(place);
-    asio::co_spawn(executor_, serve(std::move(stream), *place),
+    asio::co_spawn(executor_, serve(std::move(stream), *place, std::exchange(place_, {})),
                    asio::bind_cancellation_slot(place->stop.slot(), [this, place](const std::exception_ptr&) {
                      requests_.remove(place);
                      session_.services.live.remove(place);
@@ -76,11 +97,11 @@ class InspectedHttp2 {
                    }));
   }
 
-  Task<> serve(std::unique_ptr<MemoryStream> stream, LiveSession& live) {
+  Task<> serve(std::unique_ptr<MemoryStream> stream, LiveSession& live, Admission::Permit permit) {
     MemoryStream& end = *stream;
     Connection client(std::make_unique<RequestStream>(std::move(stream)), executor_);
-    Session request{session_.services,   std::move(client), live, shared_.policy.current(), session_.origin, {}, {},
-                    session_.credentials};
+    Session request{session_.services, std::move(client), live, shared_.policy.current(),
+                    session_.origin,   std::move(permit), {},   session_.credentials};
     auto answering = answer(request);
     auto leaving = left(end, live);
     co_await (std::move(answering) || std::move(leaving));
@@ -126,16 +147,22 @@ class InspectedHttp2 {
     binding.named_limits = binding_.named_limits;
     binding.version = "2";
     binding.upstreams = &upstreams_;
+    if (binding_.first && binding_.first->trouble) {
+      binding.first.emplace(DialledFirst{binding_.first->as, std::nullopt, std::move(binding_.first->trouble)});
+      binding_.first->trouble.reset();
+    }
     return binding;
   }
 
-  void record_malformed(std::string_view why) {
+  void record_malformed(std::string_view why) { record_refused(malformed(400, std::string(why))); }
+
+  void record_refused(Refusal refusal) {
     const auto now = Clock::now();
     if (!shared_.admission.charge(session_.origin.agent, Admission::Charge::refusal, now)) return;
     ConnectionRecord record(shared_.audit, begun_);
     record.origin.correlation = new_correlation();
     record.tls = tls_;
-    record.refused(malformed(400, std::string(why)));
+    record.refused(refusal);
   }
 
   Task<> end_requests() {
@@ -159,6 +186,7 @@ class InspectedHttp2 {
   const std::optional<TlsFacts> tls_;
   const std::unique_ptr<TlsStream> transport_;
   UpstreamPool upstreams_;
+  Admission::Permit place_;  // of the request that begins now
   std::list<LiveSessions::Place> requests_;
   Timer ended_;  // cancelled when a request has ended
 };

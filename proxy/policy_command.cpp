@@ -1,5 +1,6 @@
 #include "proxy/policy_command.hpp"
 
+#include "policy/any_request.hpp"
 #include "policy/identify_by_name.hpp"
 #include "policy/policy.hpp"
 #include "proxy/policy_log_command.hpp"
@@ -113,7 +114,13 @@ constexpr const char* inspection_advice =
     "handshake: "
     "leave methods, paths and inject out of the rules for such a host";
 
-void print_json(const Options& options, const Query& query, const Policy::Explanation& explanation) {
+constexpr const char* dialled_first =
+    "  any request is allowed, so the destination is dialled first and the client is offered the HTTP version that it "
+    "speaks";
+constexpr const char* decided_first =
+    "  each request is decided before anything is dialled, so the client is offered HTTP/2 and HTTP/1.1";
+
+void print_json(const Options& options, const Query& query, const Policy::Explanation& explanation, bool any_request) {
   boost::json::array matches;
   for (const auto& match : explanation.matches) {
     matches.push_back(boost::json::object{
@@ -126,13 +133,14 @@ void print_json(const Options& options, const Query& query, const Policy::Explan
                            {"reason", explanation.verdict.reason},
                            {"matches", std::move(matches)}};
   if (query.spoken == Spoken::tls) told["inspected"] = explanation.inspected_by.has_value();
+  if (explanation.inspected_by) told["any_request_allowed"] = any_request;
   add_inside(told, explanation.inspected_by, explanation.injects);
   const std::string note = note_for(options, query);
   if (!note.empty()) told["note"] = note;
   std::cout << told << '\n';
 }
 
-void print(const Options& options, const Query& query, const Policy::Explanation& explanation) {
+void print(const Options& options, const Query& query, const Policy::Explanation& explanation, bool any_request) {
   const Verdict& verdict = explanation.verdict;
   std::cout << word(verdict.action) << "  " << options.agent << " -> " << query.to.text();
   if (!verdict.rule.empty()) std::cout << "  by " << verdict.rule;
@@ -141,7 +149,8 @@ void print(const Options& options, const Query& query, const Policy::Explanation
     std::cout << (match.won ? "  * " : "    ") << match.rule << ' ' << word(match.action) << ": " << match.why << '\n';
   if (explanation.inspected_by) {
     std::cout << "  inspected: " << *explanation.inspected_by << " needs the request inside TLS; " << inspection_advice
-              << '\n';
+              << '\n'
+              << (any_request ? dialled_first : decided_first) << '\n';
   } else if (query.spoken == Spoken::tls) {
     std::cout << "  not inspected: no rule for it needs the request, so TLS is an untouched tunnel\n";
   }
@@ -160,7 +169,8 @@ int explain(const Options& options) {
   }
   const Query query = query_for(options, *policy, *target);
   const auto explanation = policy->explain(query);
-  options.json ? print_json(options, query, explanation) : print(options, query, explanation);
+  const bool any_request = allows_any_request(*policy, query);
+  options.json ? print_json(options, query, explanation, any_request) : print(options, query, explanation, any_request);
   return 0;
 }
 

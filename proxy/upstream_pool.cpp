@@ -18,7 +18,7 @@ struct UpstreamPool::Shared {
   asio::cancellation_signal stop;
   std::string to;
   std::optional<Address> peer;
-  Admission::Permit permit;
+  Admission::Permit permit, rule;
   bool ended = false;
 };
 
@@ -36,8 +36,8 @@ UpstreamPool::UpstreamPool(const Executor& executor, Http2Options options)
 
 UpstreamPool::~UpstreamPool() = default;
 
-Connection UpstreamPool::open(Shared& shared) {
-  return Connection(shared.client.open(), executor_);
+UpstreamPool::Lent UpstreamPool::open(Shared& shared) {
+  return Lent{Connection(shared.client.open(), executor_), shared.peer, {}};
 }
 
 Task<std::optional<UpstreamPool::Lent>> UpstreamPool::borrow(Destination to) {
@@ -45,7 +45,7 @@ Task<std::optional<UpstreamPool::Lent>> UpstreamPool::borrow(Destination to) {
   for (;;) {
     for (auto& shared : shared_) {
       if (shared.to != wanted || shared.ended || !shared.client.is_usable()) continue;
-      co_return Lent{open(shared), shared.peer, {}};
+      co_return open(shared);
     }
     for (auto place = idle_.begin(); place != idle_.end();) {
       const auto next = std::next(place);
@@ -63,22 +63,37 @@ Task<std::optional<UpstreamPool::Lent>> UpstreamPool::borrow(Destination to) {
   }
 }
 
-Connection UpstreamPool::share(std::unique_ptr<TlsStream> secured, const Destination& to, std::optional<Address> peer,
-                               Admission::Permit permit) {
-  if (secured->alpn() != "h2") {
-    only_http1_.insert(to.text());
-    return Connection(std::move(secured), executor_);
+UpstreamPool::Lent UpstreamPool::share(Dialled dialled, const Destination& to) {
+  if (dialled.secured->alpn() == "h2") return open(keep(std::move(dialled), to));
+  return alone(std::move(dialled), to);
+}
+
+void UpstreamPool::add(Dialled dialled, const Destination& to) {
+  if (dialled.secured->alpn() == "h2") {
+    keep(std::move(dialled), to);
+  } else {
+    give_back(alone(std::move(dialled), to), to);
   }
-  Shared& shared = shared_.emplace_back(executor_, std::move(secured), options_);
+}
+
+UpstreamPool::Lent UpstreamPool::alone(Dialled dialled, const Destination& to) {
+  only_http1_.insert(to.text());
+  Connection connection(std::move(dialled.secured), executor_);
+  return Lent{std::move(connection), dialled.peer, std::move(dialled.permit), std::move(dialled.rule)};
+}
+
+UpstreamPool::Shared& UpstreamPool::keep(Dialled dialled, const Destination& to) {
+  Shared& shared = shared_.emplace_back(executor_, std::move(dialled.secured), options_);
   shared.to = to.text();
-  shared.peer = peer;
-  shared.permit = std::move(permit);
+  shared.peer = dialled.peer;
+  shared.permit = std::move(dialled.permit);
+  shared.rule = std::move(dialled.rule);
   const auto ended = [this, &shared](const std::exception_ptr&) {
     shared.ended = true;
     changed_.cancel();
   };
   asio::co_spawn(executor_, shared.client.run(), asio::bind_cancellation_slot(shared.stop.slot(), ended));
-  return open(shared);
+  return shared;
 }
 
 void UpstreamPool::give_back(Lent lent, const Destination& to) {

@@ -23,6 +23,7 @@ class UpstreamPool {
     Connection connection;
     std::optional<Address> peer;  // that was dialled
     Admission::Permit permit;     // of the connection, where it is the borrower's own
+    Admission::Permit rule{};     // its place among those that a rule lets in, where it is the borrower's own
   };
   // Others wait while this one dials, for they may share what comes of it.
   class Turn {
@@ -44,9 +45,17 @@ class UpstreamPool {
 
   // A connection to this destination that may be used now; waits while somebody dials it. None: dial, and in a turn.
   Task<std::optional<Lent>> borrow(Destination to);
-  // What was dialled: a connection for one request. Where HTTP/2 was agreed on, the others share it.
-  Connection share(std::unique_ptr<TlsStream> secured, const Destination& to, std::optional<Address> peer,
-                   Admission::Permit permit);
+  // What somebody dialled, and its places.
+  struct Dialled {
+    std::unique_ptr<TlsStream> secured;
+    std::optional<Address> peer;
+    Admission::Permit permit{};
+    Admission::Permit rule{};
+  };
+  // A connection for one request. Where HTTP/2 was agreed on, the others share it, and its places are the pool's.
+  Lent share(Dialled dialled, const Destination& to);
+  // Nobody's yet: the next request borrows it.
+  void add(Dialled dialled, const Destination& to);
   // A connection of HTTP/1 that can serve another request.
   void give_back(Lent lent, const Destination& to);
 
@@ -59,7 +68,9 @@ class UpstreamPool {
     std::string to;
     Lent lent;
   };
-  Connection open(Shared& shared);
+  Lent open(Shared& shared);
+  Shared& keep(Dialled dialled, const Destination& to);
+  Lent alone(Dialled dialled, const Destination& to);
 
   const Executor executor_;
   const Http2Options options_;

@@ -14,7 +14,7 @@
 namespace sallyport {
 
 // The protocols of requests, the one that is liked best first.
-enum class Protocols { http1, http2_or_http1 };
+enum class Protocols { http1, http2, http2_or_http1 };
 
 using Secured = boost::system::result<std::unique_ptr<TlsStream>, TlsTrouble>;
 [[noreturn]] void throw_exception_from_error(const TlsTrouble& trouble, const boost::source_location& where);

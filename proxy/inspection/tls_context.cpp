@@ -6,6 +6,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
 
 namespace sallyport {
@@ -13,10 +15,25 @@ namespace {
 
 // As TLS writes lists of protocols: each after its length (RFC 7301, 3.1).
 constexpr std::string_view only_http1 = "\x08http/1.1";
+constexpr std::string_view only_http2 = "\x02h2";
 constexpr std::string_view http2_first = "\x02h2\x08http/1.1";
 
 std::string_view list_of(Protocols protocols) {
-  return protocols == Protocols::http1 ? only_http1 : http2_first;
+  switch (protocols) {
+    case Protocols::http1:
+      return only_http1;
+    case Protocols::http2:
+      return only_http2;
+    case Protocols::http2_or_http1:
+      break;
+  }
+  return http2_first;
+}
+
+// What lives long enough for OpenSSL to keep a pointer to it.
+const Protocols* kept(Protocols protocols) {
+  static constexpr Protocols all[] = {Protocols::http1, Protocols::http2, Protocols::http2_or_http1};
+  return std::find(std::begin(all), std::end(all) - 1, protocols);
 }
 
 const unsigned char* as_unsigned(std::string_view text) {
@@ -92,15 +109,12 @@ Outcome<TlsContext> context_for_servers(const std::vector<std::string>& root_fil
 }
 
 Ssl server_end(const TlsContext& context, Protocols protocols) {
-  static constexpr Protocols http1 = Protocols::http1;
-  static constexpr Protocols both = Protocols::http2_or_http1;
   ERR_clear_error();
   Ssl ssl(SSL_new(context.get()));
   if (!ssl) return ssl;
   SSL_set_accept_state(ssl.get());
-  const Protocols* kept = protocols == Protocols::http1 ? &http1 : &both;
   // OpenSSL hands it back as it is and never writes to it.
-  if (SSL_set_app_data(ssl.get(), const_cast<Protocols*>(kept)) != 1) return nullptr;
+  if (SSL_set_app_data(ssl.get(), const_cast<Protocols*>(kept(protocols))) != 1) return nullptr;
   return ssl;
 }
 
