@@ -54,6 +54,10 @@ Caller::Caller(int proc, pid_t thread)
       folder_(::openat(proc, std::to_string(thread).c_str(), as_place | O_DIRECTORY)) {}
 
 OwnedFd Caller::take(int number) const {
+  if (held_.get() < 0) {
+    errno = ESRCH;
+    return OwnedFd();
+  }
   return take_descriptor(held_.get(), number);
 }
 
@@ -71,10 +75,13 @@ OwnedFd Caller::find(const std::string& path) const {
   // "self" would be this process.
   if (const auto rest = below_own_process(path)) return open_at(folder_.get(), *rest, as_place);
   const OwnedFd root = open_at(folder_.get(), "root", as_place | O_DIRECTORY);
-  const OwnedFd directory = open_at(folder_.get(), "cwd", as_place | O_DIRECTORY);
-  if (root.get() < 0 || directory.get() < 0) return OwnedFd();
   const OtherRoot inside(root);
-  if (!inside.entered() || ::fchdir(directory.get()) != 0) return OwnedFd();
+  if (!inside.entered()) return OwnedFd();
+  if (!path.starts_with('/')) {
+    // The user may have no right to enter it, and still name other places.
+    const OwnedFd directory = open_at(folder_.get(), "cwd", as_place | O_DIRECTORY);
+    if (::fchdir(directory.get()) != 0) return OwnedFd();
+  }
   return open_at(AT_FDCWD, path, as_place);
 }
 

@@ -113,21 +113,39 @@ std::set<std::uint64_t> mounts_below(const std::vector<std::string>& paths) {
   return numbers;
 }
 
-[[noreturn]] void be_supervisor(const OwnedFd& channel, const std::vector<std::string>& shared) {
+// With itself for another process: what is refused here is refused altogether.
+bool can_look_into_others(const ConnectRules& rules) {
+  const Caller self(rules.proc.get(), ::getpid());
+  const char letter = 'x';
+  const auto read = self.read(reinterpret_cast<std::uintptr_t>(&letter), 1);
+  return self.take(STDIN_FILENO).get() >= 0 && read && read->front() == letter;
+}
+
+// Returns only what has gone wrong.
+Complaint be_supervisor(const OwnedFd& channel, const std::vector<std::string>& shared) {
   ::setsid();
   show_process_as("sallyport-conn");
   PatientConnect::prepare_process();
-  if (!keep_only(channel)) ::_exit(1);
+  if (!keep_only(channel)) return Complaint{"the process that connects can't close its descriptors"};
   want_many_descriptors();
   ConnectRules rules(mounts_below(shared));
-  if (!keep_few_capabilities()) ::_exit(1);
+  if (!keep_few_capabilities()) return Complaint{"the process that connects can't give up its capabilities"};
+  if (!can_look_into_others(rules)) {
+    return Complaint{
+        "the process that connects can't take descriptors or read memory; in a container its seccomp profile may "
+        "forbid pidfd_getfd or process_vm_readv"};
+  }
   std::vector<OwnedFd> descriptors;
   const auto word = receive_descriptors(channel.get(), descriptors);
-  if (!word || word->front() != listener_word || descriptors.size() != 1) ::_exit(1);
+  if (!word || word->front() != listener_word || descriptors.size() != 1) return Complaint{"nobody is to be served"};
   Crew crew(rules, descriptors.front().get());
-  if (!crew.add()) ::_exit(1);
-  if (::send(channel.get(), &ready_word, 1, MSG_NOSIGNAL) != 1) ::_exit(1);
+  if (!crew.add()) return Complaint{"the process that connects can't start a thread"};
+  if (::send(channel.get(), &ready_word, 1, MSG_NOSIGNAL) != 1) return Complaint{"nobody waits to be served"};
   for (;;) ::pause();
+}
+
+void tell(const OwnedFd& channel, const std::string& what) {
+  static_cast<void>(::send(channel.get(), what.data(), what.size(), MSG_NOSIGNAL));
 }
 
 }  // namespace
@@ -142,21 +160,23 @@ Outcome<ConnectSupervisor> ConnectSupervisor::start(const std::vector<std::strin
   if (pid == 0) {
     ours = OwnedFd();
     try {
-      be_supervisor(theirs, shared);
-    } catch (...) {
-      ::_exit(1);
+      tell(theirs, be_supervisor(theirs, shared).text);
+    } catch (const std::exception& fault) {
+      tell(theirs, fault.what());
     }
+    ::_exit(1);
   }
   return ConnectSupervisor(std::move(ours));
 }
 
 Outcome<void> ConnectSupervisor::take_over(const OwnedFd& listener) const {
-  char word = 0;
-  if (send_descriptors(channel_.get(), listener_word, {listener.get()}) && ::recv(channel_.get(), &word, 1, 0) == 1 &&
-      word == ready_word) {
-    return {};
-  }
-  return Complaint{"the process that connects has ended"};
+  // What has gone wrong over there is to be heard even when nobody is there any more.
+  static_cast<void>(send_descriptors(channel_.get(), listener_word, {listener.get()}));
+  std::vector<OwnedFd> none;
+  const auto answer = receive_descriptors(channel_.get(), none);
+  if (!answer) return Complaint{"the process that connects has ended"};
+  if (*answer != std::string(1, ready_word)) return Complaint{*answer};
+  return {};
 }
 
 }  // namespace sallyport

@@ -230,13 +230,10 @@ class Files {
   // Whoever listens there may be reached; nothing can be moved or linked there from another mount.
   void pin_shared() const {
     for (const auto& kept : shared_) {
-      if (kept.path != "/" && !is_below_hidden(kept.path) && !leads_to_device(kept.path)) pin(kept.path);
+      std::error_code error;
+      const bool leads_to_sockets = kept.folder || fs::is_socket(kept.path, error);
+      if (leads_to_sockets && kept.path != "/" && !is_below_hidden(kept.path)) pin(kept.path);
     }
-  }
-
-  static bool leads_to_device(const std::string& path) {
-    std::error_code error;
-    return fs::is_character_file(path, error) || fs::is_block_file(path, error);
   }
 
   const SandboxPlan& plan_;

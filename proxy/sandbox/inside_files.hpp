@@ -13,7 +13,7 @@ namespace sallyport {
 //   - unix sockets in the file system that somebody listens on now are covered, but for those that are shared;
 //   - resolv.conf and nsswitch.conf lead to Sallyport's DNS;
 //   - what the plan says is read-only, and the folders and links that lead to it can't be moved away;
-//   - what is shared is a mount of its own.
+//   - sockets and folders that are shared are mounts of their own.
 // All of that by every path that the same file systems are mounted at. A socket that somebody begins to listen on
 // later, in a folder that is visible, is not covered: see ConnectSupervisor. `sockets`: see listening_paths().
 Outcome<void> make_files(const SandboxPlan& plan, const std::vector<std::string>& sockets);
