@@ -5,9 +5,9 @@ import threading
 
 
 @contextlib.contextmanager
-def unix_server(bind):
+def unix_server(bind, kind=socket.SOCK_STREAM):
     """`bind` gives the socket its name, or names. What is there to read is what those who came have said."""
-    came, server = [], socket.socket(socket.AF_UNIX)
+    came, server = [], socket.socket(socket.AF_UNIX, kind)
     bind(server)
     server.listen()
 
