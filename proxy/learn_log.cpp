@@ -5,7 +5,11 @@
 namespace sallyport {
 
 void learn_from(Learner& learner, const LogRecord& record) {
-  if (const auto attempt = attempt_of(record)) learner.add(*attempt);
+  if (auto attempt = attempt_of(record)) {
+    // Who is in a sandbox is known by that: an address inside it is nobody's outside.
+    if (record.door == word_of(Door::attached)) attempt->source.clear();
+    learner.add(*attempt);
+  }
   const auto name = HostName::parse(record.host);
   if (name && record.kind == RecordKind::fail && record.detail.starts_with("looking up ")) {
     learner.look_up_failed(record.agent, *name, record.port);
