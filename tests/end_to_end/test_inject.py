@@ -121,6 +121,26 @@ def test_what_an_answers_head_reflects_is_masked(agent, world, daemon):
     assert KEY.encode() in origin.heard[0][0]
 
 
+def test_an_answer_gives_no_secret_back_in_other_ways_interim_or_in_trailers(agent, world, daemon):
+    raw = KEY.encode()
+    origin = ScriptedTls(world, world.internet.certificates.odd("good", "DNS:allowed.test"))
+    try:
+        origin.script = answers(b"HTTP/1.1 103 Early Hints\r\nLink: </" + raw.hex().encode() + b">\r\n\r\n"
+                                b"HTTP/1.1 200 " + raw.upper() + b"\r\nTransfer-Encoding: chunked\r\nTrailer: X-End\r\n"
+                                b"X-Upper: " + raw.upper() + b"\r\nX-Hex: " + raw.hex(":").encode() + b"\r\n"
+                                b"X-Twice: " + base64.b64encode(base64.b64encode(raw)) + b"\r\n"
+                                b"X-A: " + raw[:12] + b"\r\nX-B: " + raw[9:] + b"\r\nX-Other: as it was\r\n\r\n"
+                                b"3\r\nok\n\r\n0\r\nX-End: " + raw[::-1] + b"\r\n\r\n")
+        got = agent.curl("-i", "--http1.1", "--suppress-connect-headers", "https://allowed.test:8447/")
+        shown = got.stdout.splitlines()
+        for name in ("X-Upper", "X-Hex", "X-Twice", "X-A", "X-B", "X-End"):
+            assert f"{name}: sallyport-secret:key" in shown, (name, got)
+        assert "HTTP/1.1 103" in got.stdout and "Link: sallyport-secret:key" in shown, got
+        assert "X-Other: as it was" in shown and KEY.upper() not in got.stdout, got
+    finally:
+        origin.close()
+
+
 def test_without_a_value_the_request_is_refused_and_only_the_name_is_said(agent, world):
     got = agent.curl("-i", "--suppress-connect-headers", "https://allowed.test/missing")
     assert " 503" in got.stdout.splitlines()[0], got
