@@ -57,6 +57,15 @@ int refuse_unix_datagrams(const Filter& filter, int call) {
   return failed;
 }
 
+// Of two filters that hand on a call the later one decides, and its listener may let the call go on. The kernel allows
+// one listener, as long as that is open: whoever had ended the process that has ours could have its own.
+int refuse_listeners(const Filter& filter) {
+  constexpr unsigned flags = 1;
+  return refuse_where(
+      filter, EBUSY, SCMP_SYS(seccomp),
+      scmp_arg_cmp{flags, SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER});
+}
+
 // The library of Debian 12 knows no SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV. Without that a caller's signal begins a
 // call anew that is being done, and some programs are told that they are connected already.
 Outcome<OwnedFd> load(const Filter& filter) {
@@ -92,6 +101,7 @@ Outcome<OwnedFd> filter_calls() {
   failed |= refuse_unix_datagrams(filter, SCMP_SYS(socket));
   failed |= refuse_unix_datagrams(filter, SCMP_SYS(socketpair));
   failed |= seccomp_rule_add(filter.get(), SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
+  failed |= refuse_listeners(filter);
   for (const int call : {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register)}) {
     failed |= refuse(filter, ENOSYS, call);
   }

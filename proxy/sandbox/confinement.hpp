@@ -10,6 +10,7 @@ namespace sallyport {
 //   - io_uring (ENOSYS), which makes sockets behind the filter's back;
 //   - TIOCSTI and TIOCLINUX (EPERM), which type into the terminal;
 //   - keyrings, bpf and perf_event_open (EPERM), which are shared with the host;
+//   - filters with a listener (EBUSY), which could let go on what this one hands over;
 //   - system calls of another architecture (ENOSYS), which the filter can't read: 32-bit programs don't run.
 // A user namespace of its own may be made, since browsers need one for their sandbox: in there a process has
 // capabilities over what it makes there, and none over this sandbox's network or mounts, which are locked together.

@@ -268,7 +268,7 @@ print(libc.syscall(41, ctypes.c_ulong(1), ctypes.c_ulong(0x100000002), 0), ctype
 
 
 def test_who_ends_the_process_that_connects_has_no_connections(runner):
-    """And can neither look into it nor take its descriptors."""
+    """And can neither look into it nor take its descriptors; nor take its place, and let its own calls go on."""
     command = Command(runner, """
 paths = outside()
 for pid in [int(p) for p in os.listdir('/proc') if p.isdigit()]:
@@ -280,12 +280,21 @@ for pid in [int(p) for p in os.listdir('/proc') if p.isdigit()]:
   for number in range(9): ctypes.set_errno(0); libc.syscall(438, held, number, 0); print(errno.errorcode[ctypes.get_errno()], end=' ')
   os.kill(pid, signal.SIGTERM); os.kill(pid, signal.SIGALRM); print(tried(paths[0])); os.kill(pid, signal.SIGKILL)
   while os.path.exists(f'/proc/{pid}'): time.sleep(0.01)
+class Program(ctypes.Structure): _fields_ = [('size', ctypes.c_ushort), ('code', ctypes.c_char_p)]
+def line(code, yes, no, value): return code.to_bytes(2, 'little') + bytes((yes, no)) + value.to_bytes(4, 'little')
+code = line(0x20, 0, 0, 0) + line(0x15, 0, 1, 42) + line(6, 0, 0, 0x7fc00000) + line(6, 0, 0, 0x7fff0000)
+for flags in (8, 8 | 32, 8 | 16 | 1, 1 << 40 | 8):
+  ctypes.set_errno(0)
+  listener = libc.syscall(317, 1, ctypes.c_ulong(flags), ctypes.byref(Program(4, code)))
+  print(listener, errno.errorcode[ctypes.get_errno()], end=' ')
+print(libc.syscall(317, 1, 0, ctypes.byref(Program(4, code))))
 own = socket.socket(1); own.bind('own.sock'); own.listen()
 print(tried(paths[0]), tried('own.sock'), result(lambda: socket.create_connection(('127.0.0.1', 53))))
 """)
     with service_at(runner.home / "later.sock") as came:
         lines = command.told(runner.home / "later.sock")
-        assert lines == ["sallyport-conn", "EACCES EACCES EACCES", "EPERM", "EPERM " * 9 + "EACCES", "ENOSYS ENOSYS ENOSYS"], lines
+        assert lines == ["sallyport-conn", "EACCES EACCES EACCES", "EPERM", "EPERM " * 9 + "EACCES",
+                         "-1 EBUSY " * 4 + "0", "ENOSYS ENOSYS ENOSYS"], lines
         assert not came
 
 
