@@ -124,7 +124,9 @@ std::optional<Reply> answer_name(const Step& step, const HostName& name, Special
   if (own && !is_address(step.type())) return step.no_data();
   if (is_address(step.type()) && (own || step.options.mode == Mode::synthetic)) {
     if (auto refused = over_budget(step, name, reachable)) return refused;
-    return answer_synthetic(step, name);
+    Reply reply = answer_synthetic(step, name);
+    if (reachable.expires) step.record.lasting = false;  // what ends by the clock is judged each time
+    return reply;
   }
   return before_upstream(step, name);
 }

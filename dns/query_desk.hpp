@@ -37,7 +37,7 @@ class QueryDesk {
   bool counts_repeats() const { return recent_.window_is_open(); }
   void tell_of_repeats();
   // Now and then.
-  void forget_old() { recent_.forget_old(std::chrono::steady_clock::now()); }
+  void forget_old() { recent_.forget_old(services_.policy(), std::chrono::steady_clock::now()); }
 
   const ServerOptions& options() const { return options_; }
 

@@ -24,11 +24,7 @@ void write_key(const AskedBytes& asked, std::string& key) {
 
 RecentAnswers::Answer* RecentAnswers::find(const AskedBytes& asked, const std::shared_ptr<const Policy>& policy,
                                            Steady now) {
-  if (policy != policy_ || now - since_ >= keep_) {
-    forget();
-    policy_ = policy;
-    since_ = now;
-  }
+  forget_old(policy, now);
   key_.clear();
   if (asked.query.size() < id_size || asked.query.size() > longest_query) return nullptr;
   write_key(asked, key_);
@@ -36,20 +32,21 @@ RecentAnswers::Answer* RecentAnswers::find(const AskedBytes& asked, const std::s
   return found == answers_.end() ? nullptr : &found->second;
 }
 
-RecentAnswers::Answer* RecentAnswers::keep(Bytes reply, std::shared_ptr<const DnsText> text) {
+RecentAnswers::Answer* RecentAnswers::keep(const Bytes& reply, std::shared_ptr<const DnsText> text) {
   if (key_.empty()) return nullptr;
   if (answers_.size() >= most) forget();
-  Answer& answer = answers_[std::exchange(key_, {})];
-  answer.reply_ = std::move(reply);
+  Answer& answer = answers_[key_];
+  answer.reply_ = reply;
   answer.repeats_.text = std::move(text);
   answer.repeats_.count = 0;
   return &answer;
 }
 
-void RecentAnswers::forget_old(Steady now) {
-  if (now - since_ < keep_) return;
+void RecentAnswers::forget_old(const std::shared_ptr<const Policy>& policy, Steady now) {
+  if (policy == policy_ && now - since_ < keep_) return;
   forget();
-  policy_.reset();
+  policy_ = policy;
+  since_ = now;
 }
 
 std::optional<DnsEvent> RecentAnswers::tell(Answer& answer, WallClock::time_point time, std::uint16_t port) {

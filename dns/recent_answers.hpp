@@ -52,9 +52,9 @@ class RecentAnswers {
   // Null: not kept. The pointer holds until the next find() or keep().
   Answer* find(const AskedBytes& asked, const std::shared_ptr<const Policy>& policy, Steady now);
   // Keeps an answer to the query that find() was just asked for. Null: there is no room.
-  Answer* keep(Bytes reply, std::shared_ptr<const DnsText> text);
-  // Lets go of what is too old, and of the policy with it.
-  void forget_old(Steady now);
+  Answer* keep(const Bytes& reply, std::shared_ptr<const DnsText> text);
+  // Lets go of what is too old, and of an earlier policy with it: wanted now and then, where nobody asks.
+  void forget_old(const std::shared_ptr<const Policy>& policy, Steady now);
 
   // What to tell of by itself; nothing: it was counted.
   std::optional<DnsEvent> tell(Answer& answer, WallClock::time_point time, std::uint16_t port);

@@ -23,8 +23,9 @@ struct ServerOptions {
   std::size_t tcp_connections_per_agent = 16;
   std::size_t upstream_per_agent = 64;        // queries waiting for the upstream; more get SERVFAIL
   std::chrono::milliseconds tcp_idle{10000};  // without a whole query or a whole answer taken
-  // How long a synthetic answer is given again without asking policy and leases; much less than a lease lasts.
-  std::chrono::milliseconds keep_answers{5000};
+  // How long a synthetic answer is given again without asking policy and leases: as long as clients may keep it, and
+  // much less than a lease lasts.
+  std::chrono::milliseconds keep_answers{60000};
 };
 
 // One for each thread's io_context; SO_REUSEPORT shares an endpoint between them. Replies leave from the address that

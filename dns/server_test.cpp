@@ -28,6 +28,8 @@ rules:
     limits: { names: 3 }
   - allow: "*.text.example"
     dns: [TXT]
+  - allow: soon.example
+    expires: 2199-12-31
   - deny: "**.paste.example"
     reason: paste sites leak code
 )";
@@ -165,6 +167,12 @@ TEST_F(DnsServer, GivesARepeatedQuestionTheSameAnswerAndOneCountedRecord) {
   std::uint64_t told = 0;
   for (const DnsEvent& record : records_) told += record.count;
   EXPECT_EQ(told, 4U);
+}
+
+TEST_F(DnsServer, JudgesEachQuestionWhoseRuleExpires) {
+  start();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask("soon.example").answers.size(), 1U);
+  EXPECT_EQ(records_.size(), 3U) << "none is a repeat";
 }
 
 TEST_F(DnsServer, JudgesARepeatedQuestionByTheNewPolicy) {

@@ -30,6 +30,9 @@ void put_answers(JsonText& json, const std::vector<DnsFacts::Answer>& answers) {
 
 DnsText::DnsText(const DnsFacts& facts) : rcode(facts.rcode) {
   const Control control = control_of(facts.origin, false);
+  before_sequence.reserve(48);
+  before_port.reserve(448);
+  after_port.reserve(640);
   JsonText first(before_sequence);
   first.number("severity_id", control.action == blocked.action ? low : informational);
   first.number("status_id", facts.rcode == 0 ? success : failure);
