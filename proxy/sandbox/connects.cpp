@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdexcept>
@@ -89,7 +89,7 @@ int Connects::result_of(const seccomp_notif& call) {
     return connect_to_path(socket.get(), *path, caller);
   }
   sockaddr_storage to{};
-  std::memcpy(&to, bytes->data(), bytes->size());
+  std::copy(bytes->begin(), bytes->end(), reinterpret_cast<char*>(&to));
   return connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), static_cast<socklen_t>(size), caller);
 }
 
