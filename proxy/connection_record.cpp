@@ -22,9 +22,29 @@ std::string new_correlation() {
 
 ConnectionRecord::ConnectionRecord(AuditLog& log, Origin first) : origin(std::move(first)), log_(log) {}
 
+ConnectionRecord::ConnectionRecord(AuditLog& log, Origin first, ConnectionRecord& whole)
+    : origin(std::move(first)), tls(whole.tls), log_(log), whole_(&whole) {
+  whole.parts_.push_back(this);
+}
+
 ConnectionRecord::~ConnectionRecord() {
+  for (ConnectionRecord* part : parts_) part->whole_ = nullptr;
+  if (!trouble_.empty() && !served_) {
+    closed_by_.reset();
+    failed(trouble_);
+  }
+  if (state_ != State::forgotten && has_own_end()) write_end();
+  if (whole_) leave_whole();
+}
+
+// The whole's end is that of every request that it let in, that failed, or that its client took back.
+bool ConnectionRecord::has_own_end() const {
+  if (!whole_ || state_ == State::refused) return true;
+  return state_ == State::undecided && !whole_->opened_;
+}
+
+void ConnectionRecord::write_end() {
   using Activity = ConnectionEvent::Activity;
-  if (state_ == State::forgotten) return;
   if (state_ == State::undecided) {
     ConnectionEvent end = event(Activity::fail);
     end.status_detail = detail_.empty() ? "the client left before there was a verdict" : detail_;
@@ -47,6 +67,7 @@ ConnectionRecord::~ConnectionRecord() {
 }
 
 bool ConnectionRecord::open() {
+  if (whole_) return open_whole();
   const bool taken = log_.append(event(ConnectionEvent::Activity::open));
   if (taken) {
     state_ = State::open;
@@ -55,8 +76,58 @@ bool ConnectionRecord::open() {
   return taken;
 }
 
+// The first request that is let in opens what the next ones go on.
+bool ConnectionRecord::open_whole() {
+  if (!whole_->opened_) {
+    whole_->origin = origin;
+    if (!whole_->open()) return false;
+  }
+  state_ = State::open;
+  opened_ = true;
+  return true;
+}
+
+void ConnectionRecord::leave_whole() {
+  ConnectionRecord& whole = *whole_;
+  whole.parts_.remove(this);
+  whole.counters.up += counters.up;
+  whole.counters.down += counters.down;
+  if (state_ == State::failed) {
+    whole.trouble_ = detail_;
+    if (!whole.opened_) whole.origin = origin;
+  }
+  if (!opened_) return;
+  if (peer) whole.peer = peer;
+  if (held_) whole.held_ = whole.held_.value_or(std::chrono::milliseconds(0)) + *held_;
+  if (state_ == State::open) whole.has_served();
+}
+
+// Whatever was said of a dial before: the connection came to something.
+void ConnectionRecord::has_served() {
+  served_ = true;
+  if (state_ != State::failed) return;
+  state_ = State::open;
+  detail_.clear();
+  closed_by_.reset();
+}
+
+Traffic ConnectionRecord::moved() const {
+  if (whole_) return whole_->moved();
+  Traffic all{counters.down, counters.up};
+  for (const ConnectionRecord* part : parts_) {
+    all.in += part->counters.down;
+    all.out += part->counters.up;
+  }
+  return all;
+}
+
+Traffic ConnectionRecord::moved_by_others() const {
+  const Traffic all = moved();
+  return Traffic{all.in - counters.down, all.out - counters.up};
+}
+
 void ConnectionRecord::forget() {
-  if (state_ == State::undecided && !opened_ && !held_) state_ = State::forgotten;
+  if (state_ == State::undecided && !opened_ && !held_ && trouble_.empty()) state_ = State::forgotten;
 }
 
 void ConnectionRecord::hold_began(const std::string& approval, std::uint64_t waiting_bytes) {
@@ -97,7 +168,8 @@ void ConnectionRecord::closed(ClosedBy by) {
 }
 
 void ConnectionRecord::report_traffic() {
-  const Traffic now{counters.down, counters.up};
+  if (whole_) return;
+  const Traffic now = moved();
   if (state_ != State::open || (now.in == reported_.in && now.out == reported_.out)) return;
   ConnectionEvent report = event(ConnectionEvent::Activity::traffic);
   reported_ = now;
@@ -112,9 +184,10 @@ ConnectionEvent ConnectionRecord::event(ConnectionEvent::Activity activity) cons
   made.peer = peer;
   made.tls = tls;
   made.held = held_;
-  made.traffic = Traffic{counters.down - reported_.in, counters.up - reported_.out};
+  const Traffic now = whole_ ? Traffic{counters.down, counters.up} : moved();
+  made.traffic = Traffic{now.in - reported_.in, now.out - reported_.out};
   if (activity != ConnectionEvent::Activity::open) {
-    made.cumulative = Traffic{counters.down, counters.up};
+    made.cumulative = now;
     made.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
   }
   return made;

@@ -5,6 +5,7 @@
 #include "telemetry/audit_log.hpp"
 #include "telemetry/event.hpp"
 
+#include <list>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,9 @@ std::string new_correlation();
 class ConnectionRecord {
  public:
   ConnectionRecord(AuditLog& log, Origin first);
+  // Of one of the requests that share a connection: `whole` has their Open and their end, counts what they move, and
+  // outlives it. It writes by itself what was refused or held, and that its client left where `whole` is not open.
+  ConnectionRecord(AuditLog& log, Origin first, ConnectionRecord& whole);
   // Writes the end, or the refusal, or that the client left before there was a verdict.
   ~ConnectionRecord();
   ConnectionRecord(const ConnectionRecord&) = delete;
@@ -35,6 +39,10 @@ class ConnectionRecord {
     return WallClock::now() - std::chrono::duration_cast<WallClock::duration>(Clock::now() - began_);
   }
   bool is_open() const { return state_ == State::open; }
+  bool is_part() const { return whole_ != nullptr; }
+  // What the whole connection has moved; and what of it others than this one have.
+  Traffic moved() const;
+  Traffic moved_by_others() const;
   // A hold begins: an event of its own. `waiting_bytes`: what the client had sent by then.
   void hold_began(const std::string& approval, std::uint64_t waiting_bytes);
   // It ended after so long; every event from now on says how long this connection has waited in all.
@@ -43,6 +51,7 @@ class ConnectionRecord {
   void refused(const Refusal& refusal);
   void failed(std::string detail);
   void closed(ClosedBy by);
+  std::optional<ClosedBy> closed_by() const { return closed_by_; }
   // A Traffic record with what moved since the last one; nothing where nothing moved.
   void report_traffic();
 
@@ -50,8 +59,17 @@ class ConnectionRecord {
   enum class State { undecided, open, refused, failed, forgotten };
   ConnectionEvent event(ConnectionEvent::Activity activity) const;
   void write(ConnectionEvent event);
+  void write_end();
+  bool has_own_end() const;
+  bool open_whole();
+  void leave_whole();
+  void has_served();
 
   AuditLog& log_;
+  ConnectionRecord* whole_ = nullptr;
+  std::list<ConnectionRecord*> parts_;
+  bool served_ = false;  // some part did what it was for
+  std::string trouble_;  // of the last part that failed
   State state_ = State::undecided;
   bool opened_ = false;
   Traffic reported_;

@@ -44,7 +44,8 @@ class HttpSession {
         version_(std::move(binding.version)),
         record_(std::move(binding.record)),
         tls_(record_->tls),
-        upstream_(session, binding.upstreams),
+        shared_(binding.shared),
+        upstream_(session, shared_ ? &shared_->upstreams : nullptr),
         answered_for_all_(std::move(binding.answered)),
         consent_for_all_(std::move(binding.consent)),
         consent_(session.services.shared) {
@@ -52,7 +53,11 @@ class HttpSession {
     session_.live.record = record_.get();
     if (binding.first) adopt(std::move(*binding.first));
   }
-  ~HttpSession() { end_upstream(session_.live.stopped_by.value_or(ClosedBy::client)); }
+  ~HttpSession() {
+    const ClosedBy by = session_.live.stopped_by.value_or(ClosedBy::client);
+    if (unwritten_) write_cut_short(by);
+    end_upstream(by);
+  }
   HttpSession(const HttpSession&) = delete;
   HttpSession& operator=(const HttpSession&) = delete;
 
@@ -218,6 +223,8 @@ class HttpSession {
     // What was answered for the connection as a whole holds for what it was bound to.
     if (bound_ && to == *bound_) attempt.answered = answered_for_all_;
     begin_record(to);
+    unwritten_ = event;
+    before_ = Traffic{record_->counters.down, record_->counters.up};
     consent_.clear();
     Refused<Verdict> decided = mismatch ? Refused<Verdict>(*mismatch) : Refused<Verdict>(Verdict{});
     const auto held_before = record_->held();
@@ -255,6 +262,7 @@ class HttpSession {
       co_return after;
     }
     attempt_ = attempt;
+    if (shared_) shared_->last = attempt;
     watch();
     const After after = co_await exchange(head, named, event);
     co_return after;
@@ -304,7 +312,24 @@ class HttpSession {
     record_->origin.policy_uid = services_.shared.policy.current()->uid();
   }
 
-  void write(HttpEvent event) { static_cast<void>(services_.shared.audit.append(std::move(event))); }
+  void write(HttpEvent event) {
+    unwritten_.reset();
+    static_cast<void>(services_.shared.audit.append(std::move(event)));
+  }
+
+  // A request that was ended in the middle, by us or by its client.
+  void write_cut_short(ClosedBy by) {
+    if (!record_) return;
+    HttpEvent event = std::move(*unwritten_);
+    event.origin = record_->origin;
+    event.origin.time = WallClock::now();
+    event.held = record_->held();
+    event.traffic = Traffic{record_->counters.down - before_.in, record_->counters.up - before_.out};
+    event.status_detail = cut_short(by);
+    write(std::move(event));
+  }
+
+  static std::string cut_short(ClosedBy by) { return std::string("cut short, closed by: ") + word_of(by); }
 
   // One connection can ask for what is refused as often as it likes, and each time is two records.
   bool is_flood() {
@@ -315,6 +340,7 @@ class HttpSession {
 
   Task<After> refuse_request(const wire::RequestHead& head, HttpEvent event, Refusal refusal, Destination to) {
     if (is_flood()) {
+      unwritten_.reset();
       record_->forget();  // it is counted, and told of in one collective record
       end_upstream(ClosedBy::client);
       co_await say_goodbye(session_);
@@ -343,11 +369,17 @@ class HttpSession {
 
   // The strictest of what the rules and the grants say; the meters count what the whole connection has sent.
   void bound_traffic(const Verdict& verdict) {
-    limits_ = RelayLimits{verdict.limits.upload_bytes, verdict.limits.download_bytes};
+    const Traffic others = record_->moved_by_others();
+    const auto left = [](std::optional<std::uint64_t> limit, std::uint64_t used) {
+      if (limit) *limit -= std::min(*limit, used);
+      return limit;
+    };
+    limits_ =
+        RelayLimits{left(verdict.limits.upload_bytes, others.out), left(verdict.limits.download_bytes, others.in)};
     sent_before_ = record_->counters.up;
     auto granted = consent_.upload();
     if (granted) *granted += sent_before_;
-    const auto for_all = consent_for_all_ ? consent_for_all_->upload() : std::nullopt;
+    const auto for_all = left(consent_for_all_ ? consent_for_all_->upload() : std::nullopt, others.out);
     for (const auto& bound : {granted, for_all}) {
       if (bound) limits_.upload = std::min(limits_.upload.value_or(*bound), *bound);
     }
@@ -360,7 +392,6 @@ class HttpSession {
 
   Task<After> exchange(const wire::RequestHead& head, Destination named, HttpEvent event) {
     const auto began = Clock::now();
-    const Traffic before{record_->counters.down, record_->counters.up};
     Reflection secrets;
     auto request = prepare(head, named, secrets);
     if (request && limits_.upload && record_->counters.up + request->head.bytes.size() > *limits_.upload)
@@ -374,11 +405,17 @@ class HttpSession {
     const Exchanged done = co_await exchange.run(head, std::move(*request));
     event.status = done.status;
     event.status_detail = done.trouble;
+    if (record_->is_part() && record_->closed_by() == ClosedBy::limit)
+      event.status_detail = "the bytes that may be moved there are used up";
+    const auto stopped_by = session_.live.stopped_by;
+    const bool whole = done.status != 0 && done.trouble.empty();
+    if (stopped_by && !whole) event.status_detail = cut_short(*stopped_by);
     event.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-    event.traffic = Traffic{record_->counters.down - before.in, record_->counters.up - before.out};
+    event.traffic = Traffic{record_->counters.down - before_.in, record_->counters.up - before_.out};
     consent_.used(record_->counters.up - sent_before_);
     event.origin.time = WallClock::now();
     write(std::move(event));
+    if (stopped_by) co_return After::close;  // nobody is left to be told
     if (done.status == 0) {
       const After told = co_await tell_upstream_trouble(head, named, done);
       co_return told;
@@ -455,7 +492,7 @@ class HttpSession {
     session_.live.must_end = nullptr;
     session_.live.report_traffic = nullptr;
     if (record_) {
-      if (consent_for_all_) consent_for_all_->used(record_->counters.up);
+      if (consent_for_all_) consent_for_all_->used(record_->moved().out);
       record_->closed(by);
     }
     upstream_.end();
@@ -475,7 +512,10 @@ class HttpSession {
   RuleLimits named_limits_;
   std::string version_;
   std::unique_ptr<ConnectionRecord> record_;
-  std::optional<TlsFacts> tls_;  // of the client's connection, for each of its records
+  std::optional<TlsFacts> tls_;         // of the client's connection, for each of its records
+  std::optional<HttpEvent> unwritten_;  // of a request that was understood
+  Traffic before_;                      // what the record had counted when that one began
+  RequestsShare* const shared_ = nullptr;
   HttpUpstream upstream_;
   std::optional<Refusal> trouble_;  // why there is no upstream, before there was a request
   std::vector<std::string> answered_for_all_;

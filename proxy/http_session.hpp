@@ -22,6 +22,12 @@ struct DialledFirst {
   std::optional<Refusal> trouble{};
 };
 
+// What the requests of one client have in common.
+struct RequestsShare {
+  UpstreamPool& upstreams;
+  std::optional<Attempt> last;  // that was let in
+};
+
 // A connection that is already for one destination (inside CONNECT or SOCKS, or steered here).
 struct HttpBinding {
   Destination to;
@@ -33,10 +39,10 @@ struct HttpBinding {
   // The client's TLS ends here: requests are https, and go on by TLS to a server that proves to be `to`.
   bool inspected = false;
   bool ech = false;
-  RuleLimits named_limits{};          // of the rule that allows what its SNI says, where that is another host
-  std::string version{};              // of HTTP as the client speaks it; empty: as its head says
-  UpstreamPool* upstreams = nullptr;  // where the requests of one client share them; outlives the session
-  Admission::Permit rule_permit{};    // of `upstream`
+  RuleLimits named_limits{};        // of the rule that allows what its SNI says, where that is another host
+  std::string version{};            // of HTTP as the client speaks it; empty: as its head says
+  RequestsShare* shared = nullptr;  // where it is one of many requests at one time; outlives the session
+  Admission::Permit rule_permit{};  // of `upstream`
   std::optional<DialledFirst> first{};
 };
 

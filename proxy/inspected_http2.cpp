@@ -34,16 +34,22 @@ class InspectedHttp2 {
         executor_(session.client.socket.get_executor()),
         binding_(std::move(binding)),
         begun_(binding_.record->origin),
-        tls_(binding_.record->tls),
+        whole_(std::move(binding_.record)),
         transport_(std::move(client)),
         upstreams_(executor_, options_for(shared_, session_.origin.agent)),
+        share_{upstreams_, std::nullopt},
         ended_(executor_) {
-    if (binding_.first && binding_.first->upstream) upstreams_.add(std::move(*binding_.first->upstream), binding_.to);
+    if (!binding_.first) return;
+    if (binding_.first->upstream) upstreams_.add(std::move(*binding_.first->upstream), binding_.to);
+    share_.last = binding_.first->as;
   }
   InspectedHttp2(const InspectedHttp2&) = delete;
   InspectedHttp2& operator=(const InspectedHttp2&) = delete;
 
   Task<> run() {
+    session_.live.record = whole_.get();
+    if (binding_.consent) session_.live.grants = binding_.consent->text();
+    session_.live.report_traffic = [this] { whole_->report_traffic(); };
     session_.live.must_end = [this](const Policy& policy) { return must_end(policy); };
     Http2ServerEvents events;
     events.has_place = [this] { return has_place(); };
@@ -58,18 +64,20 @@ class InspectedHttp2 {
     session_.live.must_end = nullptr;
     co_await end_requests();
     co_await upstreams_.close();
-    if (!binding_.record) co_return;
-    binding_.record->closed(session_.live.stopped_by.value_or(ClosedBy::client));
-    binding_.record->refused(client_left_unasked());
+    session_.live.record = nullptr;
+    session_.live.report_traffic = nullptr;
+    whole_->closed(session_.live.stopped_by.value_or(ClosedBy::client));
+    if (!asked_) whole_->refused(client_left_unasked());
+    if (asked_) whole_->forget();  // where nothing was let in, each request has said so
   }
 
  private:
-  // A request has its own word on this; what was dialled before there was one is spoken of here.
+  // Each request has its own word on this; where there is none, what was let in last is spoken of.
   std::optional<ClosedBy> must_end(const Policy& policy) const {
     if (!session_.is_same_agent(policy)) return ClosedBy::policy;
-    if (!binding_.record || !binding_.record->is_open() || !binding_.first) return std::nullopt;
+    if (!whole_->is_open() || !share_.last || !requests_.empty()) return std::nullopt;
     if (binding_.consent && !binding_.consent->lives()) return ClosedBy::revoked;
-    const bool allowed = allowed_at(policy, binding_.first->as, binding_.record->peer, shared_.config.dns);
+    const bool allowed = allowed_at(policy, *share_.last, whole_->peer, shared_.config.dns);
     return allowed ? std::nullopt : std::optional(ClosedBy::policy);
   }
 
@@ -133,20 +141,16 @@ class InspectedHttp2 {
     static_cast<void>(error);
   }
 
-  // The first request has the record that began with the connection; each has one, for each may go its own way.
   HttpBinding bind() {
-    HttpBinding binding{binding_.to,  binding_.from,     std::move(binding_.record),
-                        std::nullopt, binding_.answered, binding_.consent};
-    if (!binding.record) {
-      binding.record = std::make_unique<ConnectionRecord>(shared_.audit, begun_);
-      binding.record->origin.correlation = new_correlation();
-      binding.record->tls = tls_;
-    }
+    asked_ = true;
+    HttpBinding binding{
+        binding_.to,  binding_.from,     std::make_unique<ConnectionRecord>(shared_.audit, begun_, *whole_),
+        std::nullopt, binding_.answered, binding_.consent};
     binding.inspected = true;
     binding.ech = binding_.ech;
     binding.named_limits = binding_.named_limits;
     binding.version = "2";
-    binding.upstreams = &upstreams_;
+    binding.shared = &share_;
     if (binding_.first && binding_.first->trouble) {
       binding.first.emplace(DialledFirst{binding_.first->as, std::nullopt, std::move(binding_.first->trouble)});
       binding_.first->trouble.reset();
@@ -161,7 +165,7 @@ class InspectedHttp2 {
     if (!shared_.admission.charge(session_.origin.agent, Admission::Charge::refusal, now)) return;
     ConnectionRecord record(shared_.audit, begun_);
     record.origin.correlation = new_correlation();
-    record.tls = tls_;
+    record.tls = whole_->tls;
     record.refused(refusal);
   }
 
@@ -183,9 +187,11 @@ class InspectedHttp2 {
   const Executor executor_;
   HttpBinding binding_;
   const Origin begun_;
-  const std::optional<TlsFacts> tls_;
+  const std::unique_ptr<ConnectionRecord> whole_;  // of all requests
+  bool asked_ = false;                             // a request has come
   const std::unique_ptr<TlsStream> transport_;
   UpstreamPool upstreams_;
+  RequestsShare share_;
   Admission::Permit place_;  // of the request that begins now
   std::list<LiveSessions::Place> requests_;
   Timer ended_;  // cancelled when a request has ended

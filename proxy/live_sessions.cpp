@@ -33,7 +33,9 @@ std::vector<LiveConnection> LiveSessions::snapshot(std::size_t limit) const {
   for (const LiveSession& session : sessions_) {
     const ConnectionRecord* record = session.record;
     const bool held = session.reconsider != nullptr;
-    if (!record || !(held || record->is_open()) || all.size() == limit) continue;
+    // What requests share is listed once, and besides it those that wait.
+    const bool open = record && record->is_open() && !record->is_part();
+    if (!(held || open) || !record || all.size() == limit) continue;
     const Origin& origin = record->origin;
     LiveConnection connection;
     connection.id = origin.correlation;
@@ -43,7 +45,7 @@ std::vector<LiveConnection> LiveSessions::snapshot(std::size_t limit) const {
     connection.door = origin.door;
     connection.state = held ? LiveConnection::State::held : LiveConnection::State::open;
     connection.since = record->began();
-    connection.traffic = Traffic{record->counters.down, record->counters.up};
+    connection.traffic = record->moved();
     connection.approval = origin.approval;
     connection.grant = session.grants;
     all.push_back(std::move(connection));

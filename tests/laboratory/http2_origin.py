@@ -5,9 +5,10 @@ from .daemon import wait_until
 
 SERVER = r"""
 const http2 = require("http2"), fs = require("fs");
-const [both, address, port] = process.argv.slice(2);
+const [both, address, port, protocols] = process.argv.slice(2);
 const pem = fs.readFileSync(both);
-const server = http2.createSecureServer({ key: pem, cert: pem, allowHTTP1: true });
+const server = http2.createSecureServer({ key: pem, cert: pem, allowHTTP1: true, ALPNProtocols: protocols.split(" ") });
+const waiting = [];
 const note = (what) => console.log(JSON.stringify(what));
 server.on("error", () => {});
 server.on("session", () => note({ session: true }));
@@ -22,12 +23,24 @@ server.on("request", (request, response) => {
   }
   if (path.startsWith("/ok/events")) {
     response.writeHead(200, { "content-type": "text/event-stream" });
-    let count = 0;
-    const timer = setInterval(() => {
-      response.write(`data: ${++count}\n\n`);
-      if (count === 3) { clearInterval(timer); response.end(); }
-    }, 50);
+    response.write("data: first\n\n");
+    waiting.push(() => response.end("data: second\n\n"));
     return;
+  }
+  if (path.startsWith("/ok/next")) waiting.splice(0).forEach((send) => send());
+  if (path.startsWith("/up/never")) return note({ began: path });
+  if (path.startsWith("/up/slow")) {
+    let size = 0;
+    request.on("data", (data) => { size += data.length; request.pause(); setTimeout(() => request.resume(), 1); });
+    request.on("end", () => response.end(String(size)));
+    return;
+  }
+  if (path.startsWith("/ok/endless")) {
+    response.writeHead(200);
+    const piece = Buffer.alloc(16384, 120);
+    const more = () => { while (!response.destroyed && response.write(piece)); };
+    response.on("drain", more);
+    return more();
   }
   if (path.startsWith("/ok/bytes/")) {
     let left = Number(path.split("/")[3]);
@@ -63,14 +76,15 @@ server.listen(Number(port), address, () => note({ listening: true }));
 
 
 class Http2Origin:
-    """`seen` is what it says of each request, and of what became of it."""
+    """`seen` is what it says of each request, and of what became of it. /ok/events sends its second event when /ok/next
+    is asked for; /up/never is never read, /up/slow slowly; /ok/endless has no end."""
 
-    def __init__(self, world, both, address="93.184.216.10", port=8448):
+    def __init__(self, world, both, address="93.184.216.10", port=8448, protocols="h2 http/1.1"):
         script = world.folder / f"http2-origin-{port}.js"
         script.write_text(SERVER)
         self.output = world.folder / f"http2-origin-{port}.txt"
         with open(self.output, "wb") as output:
-            self.process = world.outside.start(["node", script, both, address, str(port)], stdout=output, stderr=output)
+            self.process = world.outside.start(["node", script, both, address, str(port), protocols], stdout=output, stderr=output)
         wait_until(lambda: any("listening" in each for each in self.seen), "the HTTP/2 origin")
 
     @property
