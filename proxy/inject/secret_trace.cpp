@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace sallyport {
 namespace {
 
 constexpr std::size_t shortest_part = 8, shortest_base64_part = 12, fewest_different = 4;
+// Half of the shortest part, and no secret is shorter.
+constexpr std::size_t shortest_block = 4, beginnings = 1U << 16U;
 
 // What heads hold anyhow. A part of a secret that is a part of this tells nothing.
 constexpr std::string_view usual =
@@ -37,13 +40,19 @@ constexpr std::string_view usual =
     "github_pat_ gitlab token secret monday tuesday wednesday thursday friday saturday sunday january february "
     "september october november december";
 
-bool is_bare(char c) {
+constexpr bool is_bare(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
 }
 
-char folded(char c) {
+constexpr char folded(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
   return c == '+' ? ' ' : c;
+}
+
+std::size_t beginning_at(std::string_view text, std::size_t at) {
+  std::uint32_t bytes = 0;
+  for (std::size_t i = 0; i < shortest_block; ++i) bytes = bytes << 8U | static_cast<unsigned char>(text[at + i]);
+  return bytes * 2654435761U >> 16U;  // Knuth's multiplicative hash
 }
 
 // Many different characters, that is, and not those of any other head.
@@ -67,13 +76,15 @@ std::string encoded_at(std::string_view secret, std::size_t shift) {
 }  // namespace
 
 void PlainText::set(std::string_view text) {
-  folded.clear();
-  bare.clear();
-  for (const char raw : text) {
-    const char c = sallyport::folded(raw);
-    folded += c;
-    if (sallyport::is_bare(c)) bare += c;
+  folded.resize(text.size());
+  bare.resize(text.size());
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = sallyport::folded(text[i]);
+    folded[i] = bare[size] = c;
+    if (sallyport::is_bare(c)) ++size;
   }
+  bare.resize(size);
 }
 
 SecretTrace::SecretTrace(std::string_view secret) : least_(secret.size()) {
@@ -96,10 +107,12 @@ SecretTrace::SecretTrace(std::string_view secret) : least_(secret.size()) {
   }
   wipe(plain.folded);
   wipe(plain.bare);
+  note_beginnings();
 }
 
 SecretTrace::~SecretTrace() {
   for (Needle& needle : needles_) wipe(needle.text);
+  std::fill(beginnings_.begin(), beginnings_.end(), false);
 }
 
 void SecretTrace::add(std::string text, bool is_bare, std::size_t shortest) {
@@ -110,32 +123,56 @@ void SecretTrace::add(std::string text, bool is_bare, std::size_t shortest) {
   least_ = std::min(least_, least);
 }
 
-// Whether the part that is there around the block at `from`, as far as it goes, gives the secret away.
-bool SecretTrace::is_at(const Needle& needle, std::size_t from, std::string_view text, std::size_t at) {
+void SecretTrace::note_beginnings() {
+  beginnings_.resize(beginnings);
+  for (const Needle& needle : needles_) {
+    for (std::size_t from = 0; from + needle.block <= needle.text.size(); from += needle.block)
+      beginnings_[beginning_at(needle.text, from)] = true;
+  }
+}
+
+bool SecretTrace::may_be_in(std::string_view text) const {
+  for (std::size_t at = 0; at + shortest_block <= text.size(); ++at) {
+    if (beginnings_[beginning_at(text, at)]) return true;
+  }
+  return false;
+}
+
+// What of the secret stands around its block at `from`, as far as it goes.
+SecretTrace::Part SecretTrace::part_around(const Needle& needle, std::size_t from, std::string_view text,
+                                           std::size_t at) {
   std::size_t before = 0, after = needle.block;
   while (before < std::min(from, at) && needle.text[from - before - 1] == text[at - before - 1]) ++before;
   while (from + after < needle.text.size() && at + after < text.size() &&
          needle.text[from + after] == text[at + after]) {
     ++after;
   }
-  const std::size_t size = before + after;
-  if (size == needle.text.size()) return true;
-  const std::size_t least = before == from ? needle.least_of_beginning : needle.least;
-  return size >= least && is_telling(text.substr(at - before, size), needle.is_bare);
+  return {at - before, before + after, before == from};
 }
 
+bool SecretTrace::gives_away(const Needle& needle, const Part& part, std::string_view text) {
+  if (part.size == needle.text.size()) return true;
+  const std::size_t least = part.is_of_beginning ? needle.least_of_beginning : needle.least;
+  return part.size >= least && is_telling(text.substr(part.begin, part.size), needle.is_bare);
+}
+
+// A secret that repeats itself can be met everywhere in a text that was made for it: that gives it away too.
 bool SecretTrace::finds(const Needle& needle, std::string_view text) {
   if (text.size() < needle.least) return false;
+  std::size_t left = 16 * text.size() + needle.text.size();
   for (std::size_t from = 0; from + needle.block <= needle.text.size(); from += needle.block) {
     const std::string_view block = std::string_view(needle.text).substr(from, needle.block);
     for (std::size_t at = text.find(block); at != std::string_view::npos; at = text.find(block, at + 1)) {
-      if (is_at(needle, from, text, at)) return true;
+      const Part part = part_around(needle, from, text, at);
+      if (part.size > left || gives_away(needle, part, text)) return true;
+      left -= part.size;
     }
   }
   return false;
 }
 
 bool SecretTrace::is_in(const PlainText& text) const {
+  if (!may_be_in(text.bare) && !may_be_in(text.folded)) return false;
   return std::any_of(needles_.begin(), needles_.end(),
                      [&](const Needle& needle) { return finds(needle, needle.is_bare ? text.bare : text.folded); });
 }

@@ -43,10 +43,18 @@ class SecretTrace {
     bool is_bare;  // looked for in PlainText::bare
   };
   void add(std::string text, bool is_bare, std::size_t shortest);
-  static bool is_at(const Needle& needle, std::size_t from, std::string_view text, std::size_t at);
+  void note_beginnings();
+  bool may_be_in(std::string_view text) const;
+  struct Part {
+    std::size_t begin, size;  // in the text
+    bool is_of_beginning;
+  };
+  static Part part_around(const Needle& needle, std::size_t from, std::string_view text, std::size_t at);
+  static bool gives_away(const Needle& needle, const Part& part, std::string_view text);
   static bool finds(const Needle& needle, std::string_view text);
 
   std::vector<Needle> needles_;
+  std::vector<bool> beginnings_;  // of blocks, by a hash: most texts hold none, and are looked at no further
   std::size_t least_;
 };
 

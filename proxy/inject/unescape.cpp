@@ -111,8 +111,8 @@ std::optional<std::string> unescaped(std::string_view text) {
   const bool in_mail = has_mail_word(text);
   std::string result;
   std::size_t done = 0;
-  for (std::size_t at = text.find_first_of("%\\&="); at < text.size(); at = text.find_first_of("%\\&=", at)) {
-    const auto escape = escape_at(text.substr(at), in_mail);
+  for (std::size_t at = 0; at < text.size();) {
+    const auto escape = is_escape(text[at]) ? escape_at(text.substr(at), in_mail) : std::nullopt;
     if (!escape) {
       ++at;
       continue;

@@ -11,4 +11,9 @@ namespace sallyport {
 // text holds none.
 std::optional<std::string> unescaped(std::string_view text);
 
+// What an escape begins with.
+constexpr bool is_escape(char c) {
+  return c == '%' || c == '\\' || c == '&' || c == '=';
+}
+
 }  // namespace sallyport
