@@ -2,7 +2,6 @@
 
 #include "proxy/sandbox/connects.hpp"
 #include "proxy/sandbox/descriptor_passing.hpp"
-#include "proxy/sandbox/other_ways.hpp"
 #include "proxy/sandbox/process_name.hpp"
 
 #include <cap-ng.h>
@@ -106,13 +105,6 @@ void want_many_descriptors() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::set<std::uint64_t> mounts_below(const std::vector<std::string>& paths) {
-  std::set<std::uint64_t> numbers;
-  const OtherWays mounted;
-  for (const auto& path : paths) numbers.merge(mounted.numbers_below(path));
-  return numbers;
-}
-
 // With itself for another process: what is refused here is refused altogether.
 bool can_look_into_others(const ConnectRules& rules) {
   const Caller self(rules.proc.get(), ::getpid());
@@ -128,7 +120,7 @@ Complaint be_supervisor(const OwnedFd& channel, const std::vector<std::string>& 
   PatientConnect::prepare_process();
   if (!keep_only(channel)) return Complaint{"the process that connects can't close its descriptors"};
   want_many_descriptors();
-  ConnectRules rules(mounts_below(shared));
+  ConnectRules rules(shared);
   if (!keep_few_capabilities()) return Complaint{"the process that connects can't give up its capabilities"};
   if (!can_look_into_others(rules)) {
     return Complaint{

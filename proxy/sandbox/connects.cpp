@@ -25,12 +25,6 @@ bool is_of_this_sandbox(int socket) {
   return network.get() >= 0;
 }
 
-std::uint64_t mount_of(const OwnedFd& place) {
-  struct statx found {};
-  const bool known = ::statx(place.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &found) == 0;
-  return known && (found.stx_mask & STATX_MNT_ID) != 0 ? found.stx_mnt_id : 0;
-}
-
 // What this thread holds as `place`, below its working directory.
 sockaddr_un address_of(const OwnedFd& place) {
   sockaddr_un to{};
@@ -49,10 +43,10 @@ bool is_dead(const sockaddr_un& to) {
 
 }  // namespace
 
-ConnectRules::ConnectRules(std::set<std::uint64_t> may_be_reached)
+ConnectRules::ConnectRules(const std::vector<std::string>& shared)
     : proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
       own_descriptors(::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC)),
-      shared(std::move(may_be_reached)),
+      shared_mounts(shared),
       listeners(proc.get()) {
   if (proc.get() < 0 || own_descriptors.get() < 0) throw std::runtime_error("/proc can't be opened");
 }
@@ -104,7 +98,7 @@ int Connects::connect_to_path(int socket, const std::string& path, const Caller&
 }
 
 bool Connects::may_be_reached(const OwnedFd& place, const struct stat& found) const {
-  return rules_.shared.contains(mount_of(place)) || rules_.listeners.has(found);
+  return rules_.shared_mounts.hold(place) || rules_.listeners.has(found);
 }
 
 int Connects::connect(int socket, const sockaddr* to, socklen_t size, const Caller& caller) {

@@ -3,21 +3,21 @@
 #include "proxy/sandbox/caller.hpp"
 #include "proxy/sandbox/notifications.hpp"
 #include "proxy/sandbox/patient_connect.hpp"
+#include "proxy/sandbox/shared_mounts.hpp"
 #include "proxy/sandbox/unix_listeners.hpp"
 
-#include <set>
 #include <string>
 
 namespace sallyport {
 
 // The same for all threads that serve.
 struct ConnectRules {
-  // `may_be_reached`: mounts, by their numbers, whatever listens there.
-  explicit ConnectRules(std::set<std::uint64_t> may_be_reached);
+  // `shared`: paths below which whatever listens may be reached; sockets that are to be are mounts of their own.
+  explicit ConnectRules(const std::vector<std::string>& shared);
 
   const OwnedFd proc;             // the folder of all processes
   const OwnedFd own_descriptors;  // /proc/self/fd
-  const std::set<std::uint64_t> shared;
+  const SharedMounts shared_mounts;
   UnixListeners listeners;
 };
 

@@ -53,13 +53,12 @@ OtherWays::OtherWays() {
   std::ifstream table("/proc/self/mountinfo");
   for (std::string line; std::getline(table, line);) {
     std::istringstream words(line);
-    std::uint64_t number = 0;
-    std::string parent, device, root, point, type;
+    std::string number, parent, device, root, point, type;
     if (!(words >> number >> parent >> device >> root >> point)) continue;
     while (words >> type && type != "-") {  // options, as many as there are
     }
     words >> type;
-    mounted_.push_back({number, device, unescaped(root), unescaped(point), type});
+    mounted_.push_back({device, unescaped(root), unescaped(point), type});
   }
 }
 
@@ -93,10 +92,10 @@ std::vector<std::string> OtherWays::of_type(const std::string& type) const {
   return found;
 }
 
-std::set<std::uint64_t> OtherWays::numbers_below(const std::string& path) const {
-  std::set<std::uint64_t> found;
+std::vector<std::string> OtherWays::points_below(const std::string& path) const {
+  std::vector<std::string> found;
   for (const auto& each : mounted_) {
-    if (at_or_below(each.point, path)) found.insert(each.number);
+    if (at_or_below(each.point, path)) found.push_back(each.point);
   }
   return found;
 }

@@ -1,7 +1,5 @@
 // How else a file may be reached than by its own path.
 #pragma once
-#include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -15,12 +13,11 @@ class OtherWays {
   std::vector<std::string> to(const std::string& path) const;
   // Where a whole file system of this type ("proc") is mounted.
   std::vector<std::string> of_type(const std::string& type) const;
-  // The kernel's numbers of the mounts at `path` and below it.
-  std::set<std::uint64_t> numbers_below(const std::string& path) const;
+  // Where something is mounted at `path` or below it.
+  std::vector<std::string> points_below(const std::string& path) const;
 
  private:
   struct Mounted {
-    std::uint64_t number;
     std::string device, root, point, type;  // "8:1", what of that file system, and where
   };
   const Mounted* holding(const std::string& path) const;

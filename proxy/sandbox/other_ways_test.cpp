@@ -29,8 +29,8 @@ TEST(OtherWays, AreNoneOfWhatIsMountedOnceAndKnowTypes) {
   EXPECT_FALSE(ways.of_type("proc").empty());
   EXPECT_TRUE(ways.of_type("no such type").empty());
   EXPECT_TRUE(ways.to("/no/such/path").empty());
-  EXPECT_FALSE(ways.numbers_below("/proc").empty());
-  EXPECT_TRUE(ways.numbers_below("/pro").empty());
+  EXPECT_FALSE(ways.points_below("/proc").empty());
+  EXPECT_TRUE(ways.points_below("/pro").empty());
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ void show_process_as(const std::string& name) {
   if (from == 0 || to <= from + name.size()) return;
   auto* arguments = reinterpret_cast<char*>(from);  // NOLINT(performance-no-int-to-ptr)
   std::memset(arguments, 0, to - from);
-  std::memcpy(arguments, name.data(), name.size());
+  name.copy(arguments, name.size());
 }
 
 }  // namespace sallyport
