@@ -68,18 +68,16 @@ Task<Result<std::size_t>> Connection::read_more(std::size_t max_total) {
 }
 
 Task<Result<std::size_t>> Connection::read_stream(std::size_t max_total) {
-  // A read that is cancelled throws past us: what it was given is then no part of unread().
-  std::vector<std::uint8_t> bytes(std::min(read_chunk, max_total - unread().size()));
-  const std::span<std::uint8_t> into(bytes);
+  // A read that is cancelled throws past us: what it was given is then no part of unread(). Nor is it touched before
+  // something comes: many requests wait so, and untouched it costs no memory.
+  const std::size_t size = std::min(read_chunk, max_total - unread().size());
+  const std::unique_ptr<std::uint8_t[]> bytes(new std::uint8_t[size]);
+  const std::span<std::uint8_t> into(bytes.get(), size);
   const auto got = co_await stream_->read_some(into);
   if (!got) co_return got.error();
-  bytes.resize(*got);
-  if (unread().empty()) {
-    buffer_ = std::move(bytes);
-    start_ = 0;
-  } else {
-    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-  }
+  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(start_));
+  start_ = 0;
+  buffer_.insert(buffer_.end(), bytes.get(), bytes.get() + *got);
   co_return *got;
 }
 

@@ -27,11 +27,14 @@ struct Direction {
     if (start == buffer.size()) clear();
   }
 
-  void append(std::span<const std::uint8_t> bytes) {
+  // It never holds more than `most`, nor room for more.
+  void append(std::span<const std::uint8_t> bytes, std::size_t most) {
     if (start > 0 && buffer.size() + bytes.size() > buffer.capacity()) {
       buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(start));
       start = 0;
     }
+    const std::size_t needed = buffer.size() + bytes.size();
+    if (needed > buffer.capacity()) buffer.reserve(std::min(most, std::max(needed, 2 * buffer.capacity())));
     buffer.insert(buffer.end(), bytes.begin(), bytes.end());
   }
 
@@ -82,7 +85,7 @@ struct MemoryStream::Shared {
     if (own(side).broken || !may_write(side)) return 0;
     const std::size_t size = std::min(bytes.size(), capacity - out(side).size());
     if (size == 0) return 0;
-    out(side).append(bytes.first(size));
+    out(side).append(bytes.first(size), capacity);
     peer(side).reader.wake();
     tell_peer(side);
     return size;

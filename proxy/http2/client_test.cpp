@@ -331,7 +331,7 @@ TEST_F(Http2Upstream, AReaderThatLagsKeepsItsWindow) {
   const auto stream = ask();
   origin->headers(1, {{":status", "200"}}, no_flag);
   for (int round = 0; round < 8; ++round) {
-    for (int i = 0; i < 3; ++i) origin->data(1, std::string(16'384, 'x'));
+    for (int i = 0; i < 4; ++i) origin->data(1, std::string(15'000, 'x'));
     run();
     read(*stream);
   }

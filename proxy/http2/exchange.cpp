@@ -70,10 +70,15 @@ std::optional<std::size_t> Exchange::wider_window(std::size_t opened, std::size_
 }
 
 std::span<const std::uint8_t> Exchange::gather_head(std::size_t limit) {
+  // In small steps: what comes after the head would wait here in addition to what waits in the stream.
+  constexpr std::size_t step = 1024;
+  constexpr std::string_view end = "\r\n\r\n";
   while (source_.size() < limit && !far_->readable().empty()) {
-    const auto bytes = far_->readable().first(std::min(far_->readable().size(), limit - source_.size()));
+    const auto bytes = far_->readable().first(std::min({far_->readable().size(), limit - source_.size(), step}));
+    const std::size_t known = source_.size();
     source_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     far_->consume(bytes.size());
+    if (source_.find(end, known - std::min(known, end.size())) != std::string::npos) break;
   }
   return bytes_of(source_);
 }

@@ -31,6 +31,8 @@ class Exchange {
   // Moves what there is room for. The answer: how many bytes the peer may send in their place.
   std::size_t flush_in();
   std::size_t unopened() const { return unopened_; }
+  // Bytes in memory here.
+  std::size_t kept() const { return waiting_.size(); }
   // To be told what flush_in() answered. Where the reader has kept up for a whole window, the next one, at most
   // `widest`; else nothing.
   std::optional<std::size_t> wider_window(std::size_t opened, std::size_t widest);
