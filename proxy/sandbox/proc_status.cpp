@@ -20,6 +20,7 @@ ProcStatus parse_proc_status(const std::string& text) {
     const std::string name = line.substr(0, colon);
     const char* value = line.c_str() + colon + 1;
     if (name == "Tgid") status.process = static_cast<pid_t>(std::strtol(value, nullptr, 10));
+    if (name == "FDSize") status.descriptors = static_cast<int>(std::strtol(value, nullptr, 10));
     if (name == "SigPnd" || name == "ShdPnd") come |= std::strtoull(value, nullptr, 16);
     if (name == "SigBlk") blocked = std::strtoull(value, nullptr, 16);
     if (name == "SigCgt") handled = std::strtoull(value, nullptr, 16);

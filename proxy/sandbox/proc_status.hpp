@@ -9,7 +9,8 @@
 namespace sallyport {
 
 struct ProcStatus {
-  pid_t process = 0;  // it is a thread of
+  pid_t process = 0;    // it is a thread of
+  int descriptors = 0;  // that it has room for: all have lesser numbers
   // Signals that have come, that it has a handler for, and that it lets in: it means to be interrupted.
   bool interrupted = false;
 };

@@ -18,6 +18,7 @@ std::string with_signals(const char* own, const char* shared, const char* blocke
 TEST(ProcStatus, TellsTheProcessAThreadIsOf) {
   EXPECT_EQ(parse_proc_status(with_signals("0", "0", "0", "0")).process, 41);
   EXPECT_EQ(parse_proc_status("").process, 0);
+  EXPECT_EQ(parse_proc_status("FDSize:\t64\n").descriptors, 64);
 }
 
 TEST(ProcStatus, IsInterruptedByWhatItHandlesAndLetsIn) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -22,6 +23,7 @@ namespace sallyport {
 namespace {
 
 constexpr unsigned only_this_thread = O_EXCL;  // PIDFD_THREAD
+constexpr int most_unlisted = 4096;
 
 using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
 
@@ -54,14 +56,31 @@ bool is_socket(const OwnedFd& taken, std::uint64_t socket) {
   return taken.get() >= 0 && ::fstat(taken.get(), &found) == 0 && S_ISSOCK(found.st_mode) && found.st_ino == socket;
 }
 
+OwnedFd take_if(int process, int number, std::uint64_t socket) {
+  OwnedFd taken = take_descriptor(process, number);
+  return is_socket(taken, socket) ? std::move(taken) : OwnedFd();
+}
+
+// Who lets nobody look into it, as agents that keep keys do, has its descriptors listed for nobody. They can be taken.
+OwnedFd take_unlisted(int proc, pid_t process, int held, std::uint64_t socket) {
+  const auto status = read_proc_status(proc, process);
+  const int all = status ? std::min(status->descriptors, most_unlisted) : 0;
+  for (int number = 0; number < all; ++number) {
+    OwnedFd taken = take_if(held, number, socket);
+    if (taken.get() >= 0) return taken;
+  }
+  return OwnedFd();
+}
+
 OwnedFd take_from(int proc, pid_t process, std::uint64_t socket) {
+  const OwnedFd held = hold_thread(proc, process);
   const Folder folder = open_folder(proc, std::to_string(process) + "/fd");
-  if (!folder) return OwnedFd();
+  if (!folder) return take_unlisted(proc, process, held.get(), socket);
   const std::string target = "socket:[" + std::to_string(socket) + "]";
   while (const auto number = next_number(folder)) {
     if (!leads_to(folder, *number, target)) continue;
-    OwnedFd taken = take_descriptor(hold_thread(proc, process).get(), *number);
-    if (is_socket(taken, socket)) return taken;
+    OwnedFd taken = take_if(held.get(), *number, socket);
+    if (taken.get() >= 0) return taken;
   }
   return OwnedFd();
 }
