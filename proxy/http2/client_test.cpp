@@ -68,8 +68,12 @@ struct Http2Upstream : ::testing::Test {
       run();
       read(stream);
     }
+    return opened_since(before, id);
+  }
+  // By how much it was opened since there were so many frames.
+  std::size_t opened_since(std::size_t frames, std::uint32_t id) const {
     std::size_t opened = 0;
-    for (std::size_t at = before; at < origin->frames.size(); ++at) {
+    for (std::size_t at = frames; at < origin->frames.size(); ++at) {
       const Frame& frame = origin->frames[at];
       if (frame.type != NGHTTP2_WINDOW_UPDATE || frame.id != id) continue;
       std::size_t step = 0;
@@ -316,6 +320,25 @@ TEST_F(Http2Upstream, AReaderThatKeepsUpIsGivenAWiderWindow) {
   run();
   read(*stream);
   EXPECT_EQ(budget->left(), std::size_t{64} << 10);
+}
+
+TEST_F(Http2Upstream, TheConnectionsWindowGrowsWithItsStreamsAndShrinksWhenTheyEnd) {
+  constexpr std::size_t size = 512 << 10;
+  constexpr std::size_t first = 1 << 20;
+  std::size_t sent = 0;
+  for (std::uint32_t id = 1; id < 41; id += 2) {
+    const auto stream = ask();
+    origin->headers(id, {{":status", "200"}}, no_flag);
+    stream_to(*stream, id, size);
+    sent += size;
+    // nghttp2 opens it again once half of it was used.
+    const std::size_t open = 65'535 + opened_since(0, 0) - sent;
+    EXPECT_GE(open, first / 2);
+    EXPECT_LE(open, first + (64 << 10));
+    origin->data(id, "", end_stream);
+    run();
+    read(*stream);
+  }
 }
 
 TEST_F(Http2Upstream, NoStreamsWindowGrowsBeyondWhatAllMayHave) {

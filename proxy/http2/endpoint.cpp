@@ -154,14 +154,21 @@ void Http2Endpoint::open_window(Exchange& exchange, std::size_t size) {
     nghttp2_session_consume_connection(session(), size);
   } else {
     nghttp2_session_consume(session(), exchange.id, size);
+    const std::size_t before = exchange.widened();
     const auto wider = exchange.wider_window(size, options_.widest_window);
     if (!wider) return;
     nghttp2_session_set_local_window_size(session(), NGHTTP2_FLAG_NONE, exchange.id, static_cast<std::int32_t>(*wider));
+    widened_ += exchange.widened() - before;
+    set_connection_window(session(), options_, widened_);
   }
 }
 
 void Http2Endpoint::retire(Exchange& exchange) {
   open_window(exchange, exchange.unopened());  // what nobody will read
+  if (exchange.widened() > 0) {
+    widened_ -= exchange.widened();
+    set_connection_window(session(), options_, widened_);
+  }
   if (exchange.in_is_whole()) exchange.far().finish();
   auto far = exchange.take_far();
   far->on_change(nullptr);

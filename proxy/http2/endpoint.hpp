@@ -114,6 +114,7 @@ class Http2Endpoint {
   FloodGuard guard_;
   Block block_;
   std::size_t data_in_frame_ = 0;
+  std::size_t widened_ = 0;  // of the connection's window: what its streams' are wider by
 };
 
 }  // namespace sallyport

@@ -36,6 +36,8 @@ class Exchange {
   // To be told what flush_in() answered. Where the reader has kept up for a whole window, the next one, at most
   // `widest`; else nothing.
   std::optional<std::size_t> wider_window(std::size_t opened, std::size_t widest);
+  // By how much it is wider now than it was at first.
+  std::size_t widened() const { return loan_.taken(); }
   bool in_has_head() const { return in_has_head_; }
   bool in_is_whole() const { return in_is_whole_; }
   bool in_is_flushed() const { return waiting_.size() == waiting_start_; }

@@ -18,15 +18,16 @@ struct Http2Options {
   // is kept in memory for readers that wait.
   std::uint32_t stream_window = 64 << 10;
   // So far the window of a stream grows whose reader keeps up, for a window is all that may be under way in one round
-  // trip. Towards clients it does not: they are near, and what of libcurl is older than 8.1 may send twice what it
-  // could not send at once, as it can't where more is under way than a socket takes.
+  // trip; and the connection's with it, until that stream ends. Towards clients none does: they are near, and what of
+  // libcurl is older than 8.1 may send twice what it could not send at once, as it can't where more is under way than a
+  // socket takes.
   std::uint32_t widest_window = 64 << 10;
   std::shared_ptr<WindowBudget> window_budget;      // what they grow by is of this; null: not bounded
   std::size_t stream_capacity = 16 << 10;           // of each memory stream, each way; in memory besides
   Clock::duration idle = std::chrono::minutes(10);  // without any stream
 
   // Towards an origin.
-  static constexpr std::uint32_t widest_upstream = 512 << 10;
+  static constexpr std::uint32_t widest_upstream = 4 << 20;
 };
 
 }  // namespace sallyport

@@ -28,23 +28,27 @@ Option make_option(const Http2Options& options) {
   return option;
 }
 
-// So many uploads whose readers wait fill a connection's window, and what is kept of it in memory; one of them, or a
-// few that are held, must not stop the others.
-constexpr std::uint32_t streams_in_window = 16;
+constexpr std::size_t widest = 0x7fffffff;
 
 void submit_settings(nghttp2_session* session, std::vector<nghttp2_settings_entry> entries,
                      const Http2Options& options) {
-  constexpr std::size_t most = 0x7fffffff;
   entries.push_back({NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window});
   entries.push_back(
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(std::min(options.head_bytes, most))});
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(std::min(options.head_bytes, widest))});
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
-  const std::size_t window = std::min(most, std::size_t{options.stream_window} * streams_in_window);
-  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
-                                        std::max<std::int32_t>(65535, static_cast<std::int32_t>(window)));
+  set_connection_window(session, options, 0);
 }
 
 }  // namespace
+
+void set_connection_window(nghttp2_session* session, const Http2Options& options, std::size_t more) {
+  // So many streams whose readers wait fill it, and what is kept of it in memory; one of them, or a few that are held,
+  // must not stop the others.
+  constexpr std::size_t streams = 16;
+  constexpr std::size_t least = 65535;  // RFC 9113, 6.9.2
+  const std::size_t window = std::clamp(options.stream_window * streams + more, least, widest);
+  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(window));
+}
 
 nghttp2_session* make_client_session(const nghttp2_session_callbacks& callbacks, const Http2Options& options,
                                      void* user_data) {

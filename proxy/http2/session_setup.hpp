@@ -16,6 +16,9 @@ nghttp2_session* make_client_session(const nghttp2_session_callbacks& callbacks,
 nghttp2_session* make_server_session(const nghttp2_session_callbacks& callbacks, const Http2Options& options,
                                      void* user_data);
 
+// The window of the whole connection, `more` wider than its first.
+void set_connection_window(nghttp2_session* session, const Http2Options& options, std::size_t more);
+
 // Views of `fields`, which must live as long.
 std::vector<nghttp2_nv> as_nghttp2(const wire::Fields& fields);
 

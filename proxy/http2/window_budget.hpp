@@ -42,6 +42,7 @@ class WindowLoan {
     taken_ += bytes;
     return true;
   }
+  std::size_t taken() const { return taken_; }
 
  private:
   const std::shared_ptr<WindowBudget> budget_;
