@@ -44,6 +44,19 @@ std::string Consent::text() const {
   return all;
 }
 
+RelayLimits limits_left(const RuleLimits& limits, std::optional<std::uint64_t> granted,
+                        std::optional<std::uint64_t> for_all, const Traffic& others) {
+  const auto left = [](std::optional<std::uint64_t> limit, std::uint64_t used) {
+    if (limit) *limit -= std::min(*limit, used);
+    return limit;
+  };
+  RelayLimits strictest{left(limits.upload_bytes, others.out), left(limits.download_bytes, others.in)};
+  for (const auto& bound : {granted, left(for_all, others.out)}) {
+    if (bound) strictest.upload = std::min(strictest.upload.value_or(*bound), *bound);
+  }
+  return strictest;
+}
+
 Question question_of(const Attempt& attempt, const Verdict& verdict) {
   return Question{attempt.agent, attempt.to, verdict.rule_key, verdict.asks_method, verdict.asks_path};
 }

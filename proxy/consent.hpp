@@ -1,6 +1,7 @@
 // The grants a connection or request lives on.
 #pragma once
 #include "approvals/approvals.hpp"
+#include "net/relay.hpp"
 #include "proxy/attempt.hpp"
 #include "proxy/services.hpp"
 
@@ -42,6 +43,11 @@ class Consent {
   std::vector<Held> grants_;
   std::optional<std::uint64_t> used_;
 };
+
+// What a request may move of what its connection may: `limits` and `for_all` hold for the whole of it, of which
+// `others` have moved so much; `granted` is the request's own.
+RelayLimits limits_left(const RuleLimits& limits, std::optional<std::uint64_t> granted,
+                        std::optional<std::uint64_t> for_all, const Traffic& others);
 
 // What a person is asked where this verdict asks.
 Question question_of(const Attempt& attempt, const Verdict& verdict);

@@ -46,6 +46,16 @@ Refused<RequestToSend> write_request(const wire::RequestHead& head, wire::Reques
   return RequestToSend{std::move(*forwarded), forwarding.upgrading};
 }
 
+Refusal no_answer(const Exchanged& done) {
+  Refusal refusal = malformed(400, done.trouble);
+  if (done.bad_body) return refusal;
+  refusal.kind = Refusal::Kind::upstream;
+  refusal.status = 502;
+  refusal.proxy_error = "http_response_incomplete";
+  refusal.detail = done.trouble.empty() ? "the destination sent no answer" : done.trouble;
+  return refusal;
+}
+
 HttpExchange::HttpExchange(Session& session, Connection& upstream, ConnectionRecord& record, ExchangeOptions options)
     : session_(session), client_(session.client), upstream_(upstream), record_(record), options_(std::move(options)) {}
 

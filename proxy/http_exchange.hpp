@@ -35,6 +35,9 @@ struct Exchanged {
   bool upstream_done = false;   // the upstream connection serves no further request
 };
 
+// Where the client got no answer: what it is told.
+Refusal no_answer(const Exchanged& done);
+
 struct ExchangeOptions {
   RelayLimits limits;      // of the whole connection, as the record's counters count
   bool to_parent = false;  // in absolute form, so that a 407 is meant for us

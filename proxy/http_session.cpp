@@ -31,6 +31,7 @@ class HttpSession {
       : session_(session),
         services_(session.services),
         identity_(std::move(identity)),
+        requests_(services_.shared.audit),
         upstream_(session),
         consent_(session.services.shared) {}
   HttpSession(Session& session, HttpBinding binding)
@@ -44,6 +45,7 @@ class HttpSession {
         version_(std::move(binding.version)),
         record_(std::move(binding.record)),
         tls_(record_->tls),
+        requests_(services_.shared.audit),
         shared_(binding.shared),
         upstream_(session, shared_ ? &shared_->upstreams : nullptr),
         answered_for_all_(std::move(binding.answered)),
@@ -55,7 +57,7 @@ class HttpSession {
   }
   ~HttpSession() {
     const ClosedBy by = session_.live.stopped_by.value_or(ClosedBy::client);
-    if (unwritten_) write_cut_short(by);
+    if (record_) requests_.cut_short(*record_, by);
     end_upstream(by);
   }
   HttpSession(const HttpSession&) = delete;
@@ -113,12 +115,6 @@ class HttpSession {
       co_return;
     }
     co_await refuse(session_, *record_, std::move(refusal), to, Voice::raw, Spoken::http);
-  }
-
-  static void name_record(ConnectionRecord& record, const Destination& to, NameFrom from) {
-    record.origin.host = to.host.text();
-    record.origin.port = to.port;
-    record.origin.name_from = from;
   }
 
   // --- who
@@ -223,8 +219,7 @@ class HttpSession {
     // What was answered for the connection as a whole holds for what it was bound to.
     if (bound_ && to == *bound_) attempt.answered = answered_for_all_;
     begin_record(to);
-    unwritten_ = event;
-    before_ = Traffic{record_->counters.down, record_->counters.up};
+    requests_.began(event, *record_);
     consent_.clear();
     Refused<Verdict> decided = mismatch ? Refused<Verdict>(*mismatch) : Refused<Verdict>(Verdict{});
     const auto held_before = record_->held();
@@ -251,8 +246,7 @@ class HttpSession {
     if (inspected_ && to == named) injections_ = verdict.injections;
     Refused<void> connected;
     if (trouble_) {
-      connected = std::move(*trouble_);
-      trouble_.reset();
+      connected = *std::exchange(trouble_, std::nullopt);
     } else {
       connected = co_await upstream_.reach(attempt, std::move(verdict), *record_, wrapping, counts_name);
     }
@@ -284,14 +278,14 @@ class HttpSession {
     event.origin = record_->origin;
     const bool keep = co_await serve_internal(session_, *record_, head, asked, event);
     event.origin.time = WallClock::now();
-    write(std::move(event));
+    requests_.write(std::move(event));
     co_return keep ? After::next : After::close;
   }
 
   Task<After> client_left(HttpEvent event) {
     event.status_detail = "the client left while its question was open";
     event.origin.time = WallClock::now();
-    write(std::move(event));
+    requests_.write(std::move(event));
     end_upstream(ClosedBy::client);
     co_return After::close;
   }
@@ -312,25 +306,6 @@ class HttpSession {
     record_->origin.policy_uid = services_.shared.policy.current()->uid();
   }
 
-  void write(HttpEvent event) {
-    unwritten_.reset();
-    static_cast<void>(services_.shared.audit.append(std::move(event)));
-  }
-
-  // A request that was ended in the middle, by us or by its client.
-  void write_cut_short(ClosedBy by) {
-    if (!record_) return;
-    HttpEvent event = std::move(*unwritten_);
-    event.origin = record_->origin;
-    event.origin.time = WallClock::now();
-    event.held = record_->held();
-    event.traffic = Traffic{record_->counters.down - before_.in, record_->counters.up - before_.out};
-    event.status_detail = cut_short(by);
-    write(std::move(event));
-  }
-
-  static std::string cut_short(ClosedBy by) { return std::string("cut short, closed by: ") + word_of(by); }
-
   // One connection can ask for what is refused as often as it likes, and each time is two records.
   bool is_flood() {
     const bool room =
@@ -340,7 +315,7 @@ class HttpSession {
 
   Task<After> refuse_request(const wire::RequestHead& head, HttpEvent event, Refusal refusal, Destination to) {
     if (is_flood()) {
-      unwritten_.reset();
+      requests_.forget();
       record_->forget();  // it is counted, and told of in one collective record
       end_upstream(ClosedBy::client);
       co_await say_goodbye(session_);
@@ -352,7 +327,7 @@ class HttpSession {
     event.origin.time = WallClock::now();
     if (!record_->is_open()) record_->refused(refusal);
     const std::string correlation = record_->origin.correlation;
-    write(std::move(event));
+    requests_.write(std::move(event));
     if (!record_->is_open()) {
       session_.live.record = nullptr;
       record_.reset();
@@ -369,24 +344,12 @@ class HttpSession {
 
   // The strictest of what the rules and the grants say; the meters count what the whole connection has sent.
   void bound_traffic(const Verdict& verdict) {
-    const Traffic others = record_->moved_by_others();
-    const auto left = [](std::optional<std::uint64_t> limit, std::uint64_t used) {
-      if (limit) *limit -= std::min(*limit, used);
-      return limit;
-    };
-    limits_ =
-        RelayLimits{left(verdict.limits.upload_bytes, others.out), left(verdict.limits.download_bytes, others.in)};
     sent_before_ = record_->counters.up;
     auto granted = consent_.upload();
     if (granted) *granted += sent_before_;
-    const auto for_all = left(consent_for_all_ ? consent_for_all_->upload() : std::nullopt, others.out);
-    for (const auto& bound : {granted, for_all}) {
-      if (bound) limits_.upload = std::min(limits_.upload.value_or(*bound), *bound);
-    }
+    const auto for_all = consent_for_all_ ? consent_for_all_->upload() : std::nullopt;
+    limits_ = limits_left(verdict.limits, granted, for_all, record_->moved_by_others());
   }
-
-  // The address that was dialled; none behind a parent proxy that resolves by itself.
-  std::optional<Address> peer_of_name() const { return record_ ? record_->peer : std::nullopt; }
 
   // --- forwarding
 
@@ -411,10 +374,10 @@ class HttpSession {
     const bool whole = done.status != 0 && done.trouble.empty();
     if (stopped_by && !whole) event.status_detail = cut_short(*stopped_by);
     event.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-    event.traffic = Traffic{record_->counters.down - before_.in, record_->counters.up - before_.out};
+    event.traffic = requests_.moved(*record_);
     consent_.used(record_->counters.up - sent_before_);
     event.origin.time = WallClock::now();
-    write(std::move(event));
+    requests_.write(std::move(event));
     if (stopped_by) co_return After::close;  // nobody is left to be told
     if (done.status == 0) {
       const After told = co_await tell_upstream_trouble(head, named, done);
@@ -451,13 +414,7 @@ class HttpSession {
 
   // Nothing of an answer reached the client: it gets ours.
   Task<After> tell_upstream_trouble(const wire::RequestHead& head, Destination to, const Exchanged& done) {
-    Refusal refusal = malformed(400, done.trouble);
-    if (!done.bad_body) {
-      refusal.kind = Refusal::Kind::upstream;
-      refusal.status = 502;
-      refusal.proxy_error = "http_response_incomplete";
-      refusal.detail = done.trouble.empty() ? "the destination sent no answer" : done.trouble;
-    }
+    const Refusal refusal = no_answer(done);
     const std::string bytes = http_refusal(refusal, &to, record_->origin.correlation, AfterRefusal::close, head.method);
     record_->failed(refusal.detail);
     upstream_.drop();
@@ -478,8 +435,9 @@ class HttpSession {
     };
     session_.live.must_end = [this](const Policy& policy) -> std::optional<ClosedBy> {
       if (!upstream_.is_there()) return std::nullopt;
+      const auto peer = record_ ? record_->peer : std::nullopt;
       if (!consent_.lives() || (consent_for_all_ && !consent_for_all_->lives())) return ClosedBy::revoked;
-      const bool allowed = allowed_at(policy, attempt_, peer_of_name(), config().dns);
+      const bool allowed = allowed_at(policy, attempt_, peer, config().dns);
       return allowed && session_.is_same_agent(policy) ? std::nullopt : std::optional(ClosedBy::policy);
     };
   }
@@ -512,9 +470,8 @@ class HttpSession {
   RuleLimits named_limits_;
   std::string version_;
   std::unique_ptr<ConnectionRecord> record_;
-  std::optional<TlsFacts> tls_;         // of the client's connection, for each of its records
-  std::optional<HttpEvent> unwritten_;  // of a request that was understood
-  Traffic before_;                      // what the record had counted when that one began
+  std::optional<TlsFacts> tls_;  // of the client's connection, for each of its records
+  RequestLog requests_;
   RequestsShare* const shared_ = nullptr;
   HttpUpstream upstream_;
   std::optional<Refusal> trouble_;  // why there is no upstream, before there was a request
