@@ -8,6 +8,9 @@ using Kind = wire::Framing::Kind;
 
 namespace {
 
+constexpr std::size_t small = 4 << 10;    // pieces are joined up to that
+constexpr std::size_t framing_room = 16;  // for a chunk's size and its ends of lines
+
 std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -15,7 +18,7 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) {
 }  // namespace
 
 void Exchange::put_head(const wire::Http1Head& head) {
-  waiting_ += head.bytes;
+  framed_ += head.bytes;
   if (head.interim) return;
   in_has_head_ = true;
   in_framing_ = head.framing;
@@ -27,33 +30,50 @@ bool Exchange::put_data(std::span<const std::uint8_t> data) {
     if (data.size() > in_left_) return false;
     in_left_ -= data.size();
   }
+  if (data.empty()) return true;
   unopened_ += data.size();
-  wire::frame_data(waiting_, data, in_framing_);
+  waiting_bytes_ += data.size();
+  const bool joins = !waiting_.empty() && waiting_.back().size() + data.size() <= small;
+  if (!joins) waiting_.emplace_back();
+  waiting_.back().append(reinterpret_cast<const char*>(data.data()), data.size());
   return true;
 }
 
 bool Exchange::put_end(const wire::Fields& trailers) {
   if (in_left_ > 0) return false;
-  wire::frame_end(waiting_, trailers, in_framing_);
+  wire::frame_end(end_, trailers, in_framing_);
   in_is_whole_ = true;
   return true;
 }
 
-std::size_t Exchange::flush_in() {
-  if (in_is_flushed()) return 0;
-  const auto bytes = bytes_of(waiting_).subspan(waiting_start_);
-  const std::size_t size = far_->write_now(bytes);
-  waiting_start_ += size;
-  if (in_is_flushed()) {
-    std::string().swap(waiting_);
-    waiting_start_ = 0;
-  } else if (waiting_start_ > waiting_.size() / 2) {
-    // Or what has gone would pile up for as long as the reader is a little slower than the peer.
-    waiting_.erase(0, waiting_start_);
-    waiting_start_ = 0;
+bool Exchange::frame_next() {
+  if (framed_start_ < framed_.size()) return true;
+  std::string().swap(framed_);
+  framed_start_ = 0;
+  if (!waiting_.empty()) {
+    const std::string& next = waiting_.front();
+    framed_.reserve(next.size() + framing_room);
+    wire::frame_data(framed_, bytes_of(next), in_framing_);
+    framed_body_ = next.size();
+    waiting_bytes_ -= next.size();
+    waiting_.pop_front();
+  } else {
+    framed_.swap(end_);
   }
-  // The framing's bytes count as well; that opens the window a little early, and never for more than came.
-  const std::size_t opened = std::min(size, unopened_);
+  return !framed_.empty();
+}
+
+std::size_t Exchange::flush_in() {
+  std::size_t opened = 0;
+  while (frame_next()) {
+    const std::size_t step = far_->write_now(bytes_of(framed_).subspan(framed_start_));
+    if (step == 0) break;
+    framed_start_ += step;
+    // A piece's framing counts as well; that opens the window a little early, and never for more than the piece.
+    const std::size_t body = std::min(step, framed_body_);
+    framed_body_ -= body;
+    opened += body;
+  }
   unopened_ -= opened;
   return opened;
 }

@@ -6,6 +6,7 @@
 #include "proxy/wire/http2_translate.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,7 +33,7 @@ class Exchange {
   std::size_t flush_in();
   std::size_t unopened() const { return unopened_; }
   // Bytes in memory here.
-  std::size_t kept() const { return waiting_.size(); }
+  std::size_t kept() const { return framed_.size() + waiting_bytes_ + end_.size(); }
   // To be told what flush_in() answered. Where the reader has kept up for a whole window, the next one, at most
   // `widest`; else nothing.
   std::optional<std::size_t> wider_window(std::size_t opened, std::size_t widest);
@@ -40,7 +41,7 @@ class Exchange {
   std::size_t widened() const { return loan_.taken(); }
   bool in_has_head() const { return in_has_head_; }
   bool in_is_whole() const { return in_is_whole_; }
-  bool in_is_flushed() const { return waiting_.size() == waiting_start_; }
+  bool in_is_flushed() const { return framed_.size() == framed_start_ && waiting_.empty() && end_.empty(); }
 
   // --- out
 
@@ -80,8 +81,14 @@ class Exchange {
   WindowLoan loan_;
   std::unique_ptr<MemoryStream> far_;
 
-  std::string waiting_;  // framed bytes that go in
-  std::size_t waiting_start_ = 0;
+  // The next of it to go in is framed there. Framed as it came, what came byte by byte would be six times as much.
+  bool frame_next();
+  std::string framed_;
+  std::size_t framed_start_ = 0;
+  std::size_t framed_body_ = 0;      // of what is framed, those for which the window was not opened again
+  std::deque<std::string> waiting_;  // body bytes
+  std::size_t waiting_bytes_ = 0;
+  std::string end_;           // what follows them
   std::size_t unopened_ = 0;  // body bytes for which the window was not opened again
   wire::Framing in_framing_;
   std::uint64_t in_left_ = 0;
