@@ -122,7 +122,7 @@ std::string sentence(Admission::Fault fault) {
     case Admission::Fault::rate:
       return "this agent connects, asks for names or makes requests faster than limits.rate_per_agent lets it";
     case Admission::Fault::per_agent:
-      return "this agent has as many connections open as limits.per_agent lets it";
+      return "this agent has as many connections and requests open as limits.per_agent lets it";
     case Admission::Fault::total:
       return "Sallyport has as many connections open as limits.connections lets it";
   }

@@ -11,9 +11,10 @@ import pytest
 
 from laboratory.approvals import Reviewer
 from laboratory.browser import ARGUMENTS
-from laboratory.clients import DOORS, Agent, receive_all, tunnel
+from laboratory.clients import Agent, receive_all, tunnel
 from laboratory.daemon import PROXY_URL, kind, ours, wait_until
 from laboratory.scripted import ScriptedTls, answers, read_head
+from laboratory.trusting import agent, bundle, fresh, mark, one  # noqa: F401
 
 POLICY = """\
 version: 1
@@ -39,41 +40,6 @@ def daemon(start, world):
                      approvals={"unattended": "hold", "timeout": "20s"})
     finally:
         del os.environ["ASAN_OPTIONS"]
-
-
-@pytest.fixture(scope="module")
-def bundle(daemon, world):
-    """What an agent trusts that was told of Sallyport's CA: that, and the laboratory's own for what isn't inspected."""
-    got = Agent(world, "explicit").curl("http://sallyport.internal/ca.pem")
-    assert "BEGIN CERTIFICATE" in got.stdout, got
-    path = world.folder / "trusted.pem"
-    path.write_text(got.stdout + world.internet.certificates.ca.read_text())
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _fresh(world, daemon):
-    world.internet.forget()
-
-
-@pytest.fixture(params=DOORS)
-def agent(request, world, bundle):
-    made = Agent(world, request.param)
-    made.ca = bundle
-    return made
-
-
-@pytest.fixture
-def one(world, bundle):
-    """Where the door makes no difference."""
-    made = Agent(world, "explicit")
-    made.ca = bundle
-    return made
-
-
-@pytest.fixture
-def mark(daemon):
-    return daemon.mark()
 
 
 @contextlib.contextmanager
@@ -387,6 +353,8 @@ def test_git_clones_and_pushes_over_https(agent, world, daemon, mark):
         done = agent.run(*git, "-C", work, *words)
         seen = [event.get("status_detail") for event in daemon.events(mark) if kind(event) == "request"]
         assert done.returncode == 0, (done.stderr, seen)
+    versions = {event["http_request"]["version"] for event in daemon.events(mark) if kind(event) == "request"}
+    assert versions == {"1.1"}, "proxy/http2_unfit.cpp knows this git's libcurl no more"
     again = agent.run(*git, "clone", "-q", "-b", "main", f"https://allowed.test/git/{bare.name}", f"{work}-again")
     assert again.returncode == 0, again.stderr
     assert (world.folder / f"{work.name}-again" / "file").read_bytes() == (work / "file").read_bytes()
