@@ -5,11 +5,12 @@ import ssl
 
 import pytest
 
-from laboratory.clients import DOORS, Agent, client_hello, receive_all, tunnel
+from laboratory.clients import client_hello, receive_all, tunnel
 from laboratory.daemon import kind, ours, wait_until
 from laboratory.http2_origin import Http2Origin
 from laboratory.raw_http2 import DATA, HEADERS, RawHttp2
 from laboratory.scripted import Scripted, ScriptedTls, answers, read_head
+from laboratory.trusting import agent, bundle, fresh, mark, one, trusting  # noqa: F401
 
 POLICY = """\
 version: 1
@@ -28,13 +29,6 @@ ENDS = ("close", "reset", "fail", "refuse")
 @pytest.fixture(scope="module")
 def daemon(start, world):
     return start(gateway=True, policy=POLICY, inspect={"roots": [str(world.internet.certificates.ca)]})
-
-
-@pytest.fixture(scope="module")
-def bundle(daemon, world):
-    path = world.folder / "trusted-alpn.pem"
-    path.write_text(Agent(world, "explicit").curl("http://sallyport.internal/ca.pem").stdout)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -59,36 +53,10 @@ def origin(world):
         yield made
 
 
-@pytest.fixture(autouse=True)
-def _fresh(world, daemon):
-    world.internet.forget()
-
-
-@pytest.fixture(params=DOORS)
-def agent(request, world, bundle):
-    made = Agent(world, request.param)
-    made.ca = bundle
-    return made
-
-
-@pytest.fixture
-def one(world, bundle):
-    made = Agent(world, "explicit")
-    made.ca = bundle
-    return made
-
-
 @pytest.fixture
 def steered(world, bundle):
     """Through the gateway: on the explicit door it is CONNECT that dials what is allowed whatever is spoken."""
-    made = Agent(world, "gateway")
-    made.ca = bundle
-    return made
-
-
-@pytest.fixture
-def mark(daemon):
-    return daemon.mark()
+    return trusting(world, "gateway", bundle)
 
 
 @contextlib.contextmanager
@@ -106,11 +74,15 @@ def sessions(origin):
 
 
 def ended(daemon, mark):
-    """What the log has of connections, once every one of them has its end."""
+    """What the log has of the connections that began since, once every one of them has its end."""
+    def correlation(event):
+        return event["metadata"]["correlation_uid"]
+
     def found():
         events = [each for each in daemon.events(mark) if each["class_uid"] == 4001]
-        opened = [each["metadata"]["correlation_uid"] for each in events if kind(each) == "open"]
-        closed = [each["metadata"]["correlation_uid"] for each in events if kind(each) in ENDS]
+        opened = [correlation(each) for each in events if kind(each) == "open"]
+        events = [each for each in events if correlation(each) in opened]
+        closed = [correlation(each) for each in events if kind(each) in ENDS]
         return events if opened and sorted(opened) == sorted(closed) else None
     return wait_until(found, "an end for each beginning")
 

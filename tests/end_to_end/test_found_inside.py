@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from laboratory.runner import LAY_DOWN_ROOT, NOBODY, Runner
+from laboratory.runner import LAY_DOWN_ROOT, NOBODY, Runner, said
 from laboratory.unix_server import unix_server
 
 POLICY = """\
@@ -22,10 +22,6 @@ ALL = "version: 1\ndefault: allow\n"
 def runner(world):
     world.internet.forget()
     return Runner(world, "user", POLICY)
-
-
-def said(done):
-    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
 def give(path):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from laboratory.daemon import wait_until
-from laboratory.runner import NOBODY, Runner, finish, interrupt
+from laboratory.runner import NOBODY, Runner, finish, interrupt, said
 
 POLICY = """\
 version: 1
@@ -32,10 +32,6 @@ rules:
 def runner(request, world):
     world.internet.forget()
     return Runner(world, request.param, POLICY)
-
-
-def said(done):
-    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
 def test_reaches_names_and_addresses_of_both_families_and_any_port(runner, world):

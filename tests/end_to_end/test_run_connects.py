@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from laboratory.daemon import wait_until
-from laboratory.runner import NOBODY, Runner, inside
+from laboratory.runner import NOBODY, Runner, inside, said
 from laboratory.unix_server import unix_server
 
 POLICY = """\
@@ -39,10 +39,6 @@ def tried(path, kind=1): return result(lambda: connect(path, kind))
 def runner(request, world):
     world.internet.forget()
     return Runner(world, request.param, POLICY)
-
-
-def said(done):
-    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from laboratory.daemon import program, wait_until
-from laboratory.runner import NOBODY, Runner, children, finish, inside
+from laboratory.runner import NOBODY, Runner, children, finish, inside, said
 from laboratory.unix_server import unix_server
 
 POLICY = """\
@@ -44,10 +44,6 @@ def nothing_outside(world):
     asked = [name for name in world.internet.asked if "allowed.test" not in str(name)]
     assert not packets and not asked, (packets, asked)
     return True
-
-
-def said(done):
-    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
 @contextlib.contextmanager

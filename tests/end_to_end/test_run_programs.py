@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from laboratory.browser import ARGUMENTS
-from laboratory.runner import Runner
+from laboratory.runner import Runner, said
 
 POLICY = """\
 version: 1
@@ -23,10 +23,6 @@ rules:
 def runner(request, world):
     world.internet.forget()
     return Runner(world, request.param, POLICY)
-
-
-def said(done):
-    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
 def test_git_clones(runner, world):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from laboratory.runner import NOBODY, Runner, finish
+from laboratory.runner import NOBODY, Runner, finish, said
 
 POLICY = """\
 version: 1
@@ -21,10 +21,6 @@ rules:
 def runner(request, world):
     world.internet.forget()
     return Runner(world, request.param, POLICY)
-
-
-def said(done):
-    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
 def write_config(runner, **settings):

@@ -103,3 +103,7 @@ def finish(process, seconds=20):
 def interrupt(process, number=signal.SIGINT):
     """To the program itself: `ip netns exec` and setpriv have become it."""
     os.kill(process.pid, number)
+
+
+def said(done):
+    return f"status {done.returncode}\n{done.stdout}\n{done.stderr}"

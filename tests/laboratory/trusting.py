@@ -7,8 +7,10 @@ from .clients import DOORS, Agent
 @pytest.fixture(scope="module")
 def bundle(daemon, world, tmp_path_factory):
     """What such an agent trusts: that CA, and the laboratory's own for what isn't inspected."""
+    since = daemon.mark()
     got = Agent(world, "explicit").curl("http://sallyport.internal/ca.pem")
     assert "BEGIN CERTIFICATE" in got.stdout, got
+    daemon.wait_for(since, kind="close", host="sallyport.internal")  # or a test takes its records for its own
     path = tmp_path_factory.mktemp("trusted") / "ca.pem"
     path.write_text(got.stdout + world.internet.certificates.ca.read_text())
     return path
