@@ -28,6 +28,7 @@ struct ConnectionRecordTest : LogTest {
   }
   static std::vector<Activity> activities(const std::vector<ConnectionEvent>& events) {
     std::vector<Activity> found;
+    found.reserve(events.size());
     for (const auto& event : events) found.push_back(event.activity);
     return found;
   }

@@ -160,7 +160,7 @@ class InspectedHttp2 {
 
   void record_malformed(std::string_view why) { record_refused(malformed(400, std::string(why))); }
 
-  void record_refused(Refusal refusal) {
+  void record_refused(const Refusal& refusal) {
     const auto now = Clock::now();
     if (!shared_.admission.charge(session_.origin.agent, Admission::Charge::refusal, now)) return;
     ConnectionRecord record(shared_.audit, begun_);

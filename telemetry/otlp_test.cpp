@@ -19,6 +19,7 @@ std::string line_of(const Event& event) {
 
 value sent(const std::vector<std::string>& lines) {
   std::vector<ObservedLine> observed;
+  observed.reserve(lines.size());
   for (const auto& line : lines) observed.push_back({line, WallClock::time_point(std::chrono::milliseconds(5))});
   return boost::json::parse(otlp_logs({"instance-1"}, observed));
 }

@@ -7,10 +7,10 @@ import struct
 import pytest
 
 from laboratory.approvals import Reviewer
-from laboratory.clients import DOORS, Agent
 from laboratory.daemon import kind, ours, wait_until
 from laboratory.http2_origin import Http2Origin
 from laboratory.raw_http2 import DATA, REFUSED_STREAM, SETTINGS, WINDOW_UPDATE, RawHttp2
+from laboratory.trusting import agent, bundle, fresh, mark, one  # noqa: F401
 
 POLICY = """\
 version: 1
@@ -68,13 +68,6 @@ def daemon(start, world):
 
 
 @pytest.fixture(scope="module")
-def bundle(daemon, world):
-    path = world.folder / "trusted2.pem"
-    path.write_text(Agent(world, "explicit").curl("http://sallyport.internal/ca.pem").stdout)
-    return path
-
-
-@pytest.fixture(scope="module")
 def origin(world):
     made = Http2Origin(world, world.internet.certificates.odd("http2", "DNS:allowed.test"))
     yield made
@@ -95,30 +88,6 @@ def client(world):
     path = world.folder / "client2.js"
     path.write_text(CLIENT)
     return path
-
-
-@pytest.fixture(autouse=True)
-def _fresh(world, daemon):
-    world.internet.forget()
-
-
-@pytest.fixture(params=DOORS)
-def agent(request, world, bundle):
-    made = Agent(world, request.param)
-    made.ca = bundle
-    return made
-
-
-@pytest.fixture
-def one(world, bundle):
-    made = Agent(world, "explicit")
-    made.ca = bundle
-    return made
-
-
-@pytest.fixture
-def mark(daemon):
-    return daemon.mark()
 
 
 def get(path, name="get", **more):
