@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -37,7 +38,7 @@ class FirstProcess {
   [[noreturn]] void run(const std::vector<std::string>& listening) {
     // Whoever holds the other end may die before this is set; then the channel's end is what tells.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    close_others();
+    if (!close_others()) ::_exit(exit_not_started);
     if (!told_to_go()) ::_exit(exit_not_started);
     auto sockets = make_network();
     if (!sockets) fail(sockets.error());
@@ -57,10 +58,10 @@ class FirstProcess {
 
  private:
   // Whatever was open here, a connection above all, would be a way out.
-  void close_others() const {
+  bool close_others() const {
     const auto channel = static_cast<unsigned>(channel_);
-    if (channel > 3) ::syscall(SYS_close_range, 3U, channel - 1, 0U);
-    ::syscall(SYS_close_range, channel + 1, ~0U, 0U);
+    if (channel > 3 && ::syscall(SYS_close_range, 3U, channel - 1, 0U) != 0) return false;
+    return ::syscall(SYS_close_range, std::max(channel + 1, 3U), ~0U, 0U) == 0;
   }
 
   bool told_to_go() const {

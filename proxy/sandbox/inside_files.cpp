@@ -1,5 +1,6 @@
 #include "proxy/sandbox/inside_files.hpp"
 
+#include "proxy/sandbox/inside_devices.hpp"
 #include "proxy/sandbox/mounts.hpp"
 #include "proxy/sandbox/other_ways.hpp"
 
@@ -58,13 +59,13 @@ class Files {
     mount_proc();
     pin_what_leads_to_ours();
     keep_shared();
-    hide_terminals();
+    make_devices();
     hide_second_views();
-    mount_empty("/dev/shm", "1777");
     hide_runtime();
     lead_to_our_dns(resolver_file);
     for (const auto& socket : sockets_) cover(socket);
     for (const auto& kept : shared_) put_back(kept);
+    if (!is_shared("/dev")) close_own_devices();
     for (const auto& file : read_only_) {
       if (!exists(file)) continue;  // a second path, below what is hidden by now
       pin(file);
@@ -127,37 +128,24 @@ class Files {
     }
   }
 
-  // Each terminal has a name: who opens that of the real one types, draws and reads there.
-  void hide_terminals() const {
-    if (is_folder("/dev/pts")) {
-      mount_terminals("/dev/pts");
-      if (exists("/dev/ptmx") && !fs::is_symlink("/dev/ptmx")) bind_mount("/dev/pts/ptmx", "/dev/ptmx");
-    }
-    if (is_folder("/dev/input") && !is_shared("/dev/input")) mount_empty("/dev/input", "0755");
-    std::error_code error;
-    std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator("/dev", error)) {
-      if (leads_to_the_person(entry.path().filename().string()) && entry.is_character_file(error))
-        found.push_back(entry.path().string());
-    }
-    for (const auto& path : found) {
-      const bool opens = ::access(path.c_str(), R_OK) == 0 || ::access(path.c_str(), W_OK) == 0;
-      if (opens && !is_shared(path)) bind_mount("/dev/null", path);
-    }
+  // Under each are ours, whatever is shared.
+  static bool is_always_own(const std::string& path) { return path == "/dev/shm" || at_or_below(path, "/dev/pts"); }
+
+  void make_devices() {
+    if (is_shared("/dev")) return make_own_terminals_and_memory();
+    make_own_devices();
+    hidden_.push_back("/dev");
   }
 
-  // Screens, and what makes a keyboard: some desktops let their user have one, and it answers questions.
-  static bool leads_to_the_person(const std::string& device) {
-    return device == "console" || device.starts_with("vcs") || (device.starts_with("tty") && device != "tty") ||
-           device == "uinput" || device == "uhid";
-  }
-
-  // As folders of other roots (chroot) have them: of all the host's processes, of its terminals, of its messages.
+  // As folders of other roots (chroot) have them: of all the host's processes, terminals, messages and devices.
   void hide_second_views() const {
     for (const char* type : {"proc", "devpts", "mqueue"}) {
       for (const auto& point : mounted_before_.of_type(type)) {
         if (point != "/proc" && point != "/dev/pts" && is_folder(point)) mount_empty(point, "0755");
       }
+    }
+    for (const auto& point : mounted_before_.of_type("devtmpfs")) {
+      if (point != "/dev" && !is_shared(point) && is_folder(point)) mount_empty(point, "0755");
     }
   }
 
@@ -222,7 +210,7 @@ class Files {
   }
 
   void put_back(const Kept& kept) const {
-    if (!is_below_hidden(kept.path)) return;
+    if (!is_below_hidden(kept.path) || is_always_own(kept.path)) return;
     make_place(kept.path, kept.folder);
     bind_mount("/proc/self/fd/" + std::to_string(kept.descriptor.get()), kept.path);
   }

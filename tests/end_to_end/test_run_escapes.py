@@ -1,8 +1,10 @@
 """Ways round `sallyport run`, each tried from inside. What counts is what arrives outside: nothing."""
 import contextlib
+import fcntl
 import os
 import pathlib
 import signal
+import stat
 import subprocess
 
 import pytest
@@ -171,6 +173,95 @@ def test_nothing_is_typed_into_the_terminal(runner, world):
     with contextlib.suppress(BlockingIOError, OSError):
         assert b"TYPED" not in os.read(ours, 99)
     os.close(ours)
+
+
+DEVICES = """\
+import os, stat
+for folder, folders, files in os.walk('/dev'):
+  for name in sorted(folders + files):
+    path = os.path.join(folder, name)
+    found = os.lstat(path)
+    kind = 'link' if stat.S_ISLNK(found.st_mode) else 'folder' if stat.S_ISDIR(found.st_mode) else \\
+      f'{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}'
+    print(path, kind)
+for path in ('/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom'):
+  with open(path, 'rb') as device: device.read(1)
+with open('/dev/null', 'w') as nothing: print('usable', file=nothing)
+with open('/dev/shm/memory', 'w') as memory: memory.write('kept')
+os.openpty(); os.stat('/dev/stdout'); print('usable')
+for change in (lambda: open('/dev/new', 'w'), lambda: os.unlink('/dev/null'), lambda: os.rename('/dev/shm', '/dev/other'),
+               lambda: os.mknod('/dev/shm/vsock', 0o666 | stat.S_IFCHR, os.makedev(10, 241))):
+  try: change(); print('changed')
+  except OSError: pass
+"""
+DEVICES_INSIDE = {"full 1:7", "null 1:3", "random 1:8", "tty 5:0", "urandom 1:9", "zero 1:5", "fd link", "ptmx link",
+                  "stdin link", "stdout link", "stderr link", "pts folder", "shm folder", "pts/ptmx 5:2"}
+
+
+@contextlib.contextmanager
+def device_for_anybody(path, number):
+    """As some hosts have /dev/vhost-vsock; here it is one that does nothing, by another name."""
+    os.mknod(path, 0o666 | stat.S_IFCHR, number)
+    os.chmod(path, 0o666)
+    try:
+        yield
+    finally:
+        os.unlink(path)
+
+
+def test_devices_are_the_few_that_lead_nowhere(runner):
+    """Some lead past any network: vhost-vsock to virtual machines, uinput to the person's keyboard."""
+    path = f"/dev/sallyport-test-{os.getpid()}"
+    with device_for_anybody(path, os.makedev(1, 3)):
+        done = runner.python(DEVICES)
+        lines = [line.removeprefix("/dev/") for line in done.stdout.splitlines()]
+        assert set(lines) == DEVICES_INSIDE | {"usable"} and len(lines) == len(set(lines)), said(done)
+        # Shared, it is there and works.
+        done = runner.shell(f"ls /dev | wc -l; echo x >{path} && echo opened", options=["--share", path])
+        assert done.stdout == "14\nopened\n" and "may be a way round" in done.stderr, said(done)
+
+
+def test_all_devices_may_be_shared_but_no_terminals(runner):
+    done = runner.shell("ls /dev/pts; ls /dev/shm; echo x >/dev/null && ls -d /dev/null /dev/urandom", options=["--share", "/dev"])
+    assert done.stdout == "ptmx\n/dev/null\n/dev/urandom\n", said(done)
+
+
+def test_standard_descriptors_are_no_way_past_the_mounts(runner, world):
+    """From a folder that was opened outside, `..` leads below every mount inside."""
+    def run(**standard):
+        process = world.gateway.start(runner.command(["echo", "done"]), env=runner.environment(), cwd=runner.folder,
+                                      **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                                         "text": True, **standard})
+        return finish(process)
+    for path, flags, why in ((runner.folder, os.O_RDONLY, "a directory"), ("/", os.O_PATH, "a directory"),
+                             (runner.policy, os.O_PATH, "a place"), ("/proc/self/ns/net", os.O_PATH, "a place")):
+        opened = os.open(path, flags)
+        for standard in ("stdin", "stdout"):
+            status, out, err = run(**{standard: opened})
+            assert status != 0 and not out and f"standard input, output or error is {why}" in err, (path, status, out, err)
+        os.close(opened)
+    out, into = os.pipe()
+    for opened in (os.open("/etc/hosts", os.O_RDONLY), os.open("/dev/null", os.O_RDWR), os.open("/dev/zero", os.O_RDONLY), out):
+        status, said_inside, err = run(stdin=opened)
+        assert (status, said_inside) == (0, "done\n"), err
+        os.close(opened)
+    os.close(into)
+
+
+def test_no_other_descriptor_is_inherited(runner, world):
+    opened = [os.open("/", os.O_PATH), os.open("/etc/hosts", os.O_RDONLY)]
+    high = fcntl.fcntl(opened[0], fcntl.F_DUPFD, 200)
+    script = "import os; print(sorted(os.listdir('/proc/self/fd')))"  # the last is what lists them
+    try:
+        for standard, left in (("", "0123"), ("<&-", "012"), (">&2", "0123")):
+            words = ["sh", "-c", f'exec "$@" {standard}', "sh", *runner.command(["/usr/bin/python3", "-c", script])]
+            process = world.gateway.start(words, env=runner.environment(), cwd=runner.folder, stdin=subprocess.DEVNULL,
+                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=[*opened, high])
+            status, out, err = finish(process)
+            assert status == 0 and str(list(left)) in out + err, (standard, status, out, err)
+    finally:
+        for descriptor in (*opened, high):
+            os.close(descriptor)
 
 
 def test_namespaces_of_its_own_lead_nowhere(runner, world):
