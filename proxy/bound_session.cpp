@@ -8,6 +8,7 @@
 #include "proxy/inspected_session.hpp"
 #include "proxy/internal_name.hpp"
 #include "proxy/sniff.hpp"
+#include "proxy/still_allowed.hpp"
 #include "proxy/tls_facts.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -164,6 +165,11 @@ class BoundSession : public std::enable_shared_from_this<BoundSession> {
     if (!services_.shared.config.parent) {
       const auto peer = upstream_->socket.remote_endpoint(ignored);
       if (!ignored) record_->peer = address_of(peer);
+    }
+    if (auto refusal = no_longer_allowed(session_, attempt_, record_->peer, *consent_, nullptr)) {
+      upstream_.reset();
+      co_await turn_away(std::move(*refusal));
+      co_return false;
     }
     bound_traffic(verdict);
     co_return true;

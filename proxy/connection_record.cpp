@@ -121,11 +121,6 @@ Traffic ConnectionRecord::moved() const {
   return all;
 }
 
-Traffic ConnectionRecord::moved_by_others() const {
-  const Traffic all = moved();
-  return Traffic{all.in - counters.down, all.out - counters.up};
-}
-
 void ConnectionRecord::forget() {
   if (state_ == State::undecided && !opened_ && !held_ && trouble_.empty()) state_ = State::forgotten;
 }

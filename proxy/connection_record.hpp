@@ -40,9 +40,8 @@ class ConnectionRecord {
   }
   bool is_open() const { return state_ == State::open; }
   bool is_part() const { return whole_ != nullptr; }
-  // What the whole connection has moved; and what of it others than this one have.
+  // What the whole connection has moved.
   Traffic moved() const;
-  Traffic moved_by_others() const;
   // A hold begins: an event of its own. `waiting_bytes`: what the client had sent by then.
   void hold_began(const std::string& approval, std::uint64_t waiting_bytes);
   // It ended after so long; every event from now on says how long this connection has waited in all.

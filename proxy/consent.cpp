@@ -44,17 +44,12 @@ std::string Consent::text() const {
   return all;
 }
 
-RelayLimits limits_left(const RuleLimits& limits, std::optional<std::uint64_t> granted,
-                        std::optional<std::uint64_t> for_all, const Traffic& others) {
-  const auto left = [](std::optional<std::uint64_t> limit, std::uint64_t used) {
-    if (limit) *limit -= std::min(*limit, used);
-    return limit;
+RelayLimits strictest(const RelayLimits& one, const RelayLimits& other) {
+  const auto least = [](std::optional<std::uint64_t> a, std::optional<std::uint64_t> b) {
+    if (!a || !b) return a ? a : b;
+    return std::optional(std::min(*a, *b));
   };
-  RelayLimits strictest{left(limits.upload_bytes, others.out), left(limits.download_bytes, others.in)};
-  for (const auto& bound : {granted, left(for_all, others.out)}) {
-    if (bound) strictest.upload = std::min(strictest.upload.value_or(*bound), *bound);
-  }
-  return strictest;
+  return RelayLimits{least(one.upload, other.upload), least(one.download, other.download)};
 }
 
 Question question_of(const Attempt& attempt, const Verdict& verdict) {

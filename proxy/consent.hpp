@@ -44,10 +44,8 @@ class Consent {
   std::optional<std::uint64_t> used_;
 };
 
-// What a request may move of what its connection may: `limits` and `for_all` hold for the whole of it, of which
-// `others` have moved so much; `granted` is the request's own.
-RelayLimits limits_left(const RuleLimits& limits, std::optional<std::uint64_t> granted,
-                        std::optional<std::uint64_t> for_all, const Traffic& others);
+// For each direction the smaller one.
+RelayLimits strictest(const RelayLimits& one, const RelayLimits& other);
 
 // What a person is asked where this verdict asks.
 Question question_of(const Attempt& attempt, const Verdict& verdict);

@@ -5,34 +5,22 @@
 namespace sallyport {
 namespace {
 
-RuleLimits rule(std::optional<std::uint64_t> upload, std::optional<std::uint64_t> download) {
-  RuleLimits limits;
-  limits.upload_bytes = upload;
-  limits.download_bytes = download;
-  return limits;
+TEST(Strictest, IsUnboundedWhereNobodySetsABound) {
+  const RelayLimits least = strictest({}, {});
+  EXPECT_FALSE(least.upload);
+  EXPECT_FALSE(least.download);
 }
 
-TEST(LimitsLeft, AreUnboundedWhereNobodySetsOne) {
-  const RelayLimits left = limits_left({}, std::nullopt, std::nullopt, Traffic{100, 100});
-  EXPECT_FALSE(left.upload);
-  EXPECT_FALSE(left.download);
+TEST(Strictest, IsTheSmallerOneOfEachDirection) {
+  const RelayLimits least = strictest({100, 5}, {90, 50});
+  EXPECT_EQ(least.upload, 90U);
+  EXPECT_EQ(least.download, 5U);
 }
 
-TEST(LimitsLeft, OfAConnectionAreLessByWhatItsOtherRequestsMoved) {
-  const RelayLimits left = limits_left(rule(100, 50), std::nullopt, 90, Traffic{20, 60});
-  EXPECT_EQ(left.upload, 30U);
-  EXPECT_EQ(left.download, 30U);
-}
-
-TEST(LimitsLeft, AreNothingWhereOthersMovedItAll) {
-  const RelayLimits left = limits_left(rule(100, 50), 80, std::nullopt, Traffic{51, 200});
-  EXPECT_EQ(left.upload, 0U);
-  EXPECT_EQ(left.download, 0U);
-}
-
-TEST(LimitsLeft, OfARequestsOwnGrantAreItsOwn) {
-  const RelayLimits left = limits_left(rule(100, std::nullopt), 10, std::nullopt, Traffic{0, 60});
-  EXPECT_EQ(left.upload, 10U);
+TEST(Strictest, IsTheOneThatThereIs) {
+  const RelayLimits least = strictest({std::nullopt, 5}, {0, std::nullopt});
+  EXPECT_EQ(least.upload, 0U);
+  EXPECT_EQ(least.download, 5U);
 }
 
 }  // namespace

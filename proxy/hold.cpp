@@ -128,6 +128,8 @@ class Hold {
   Verdict look() {
     session_.policy = shared_.policy.current();
     Verdict verdict = judge(*session_.policy, attempt_, shared_.config.dns);
+    if (!session_.is_same_agent(*session_.policy))
+      verdict = denied_by(DecidedBy::guard, "the policy takes this client for another agent now").verdict;
     record_.origin.verdict = verdict;
     record_.origin.policy_uid = session_.policy->uid();
     return verdict;

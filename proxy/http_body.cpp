@@ -28,7 +28,7 @@ class BodyCopy {
       : from_(from),
         to_(to),
         chunked_out_(out.kind == wire::Framing::Kind::chunked),
-        meter_(meter),
+        meter_(std::move(meter)),
         head_(std::move(head)) {}
 
   // The head, where it still waits for a body to go with.
@@ -101,13 +101,14 @@ class BodyCopy {
   }
 
   Task<BodyEnd> send(std::string bytes, std::size_t body_bytes) {
-    if (meter_.limit && meter_.moved + body_bytes > *meter_.limit) co_return BodyEnd::limit;
+    if (!meter_.has_room(body_bytes)) co_return BodyEnd::limit;
     if (bytes.empty()) co_return BodyEnd::complete;
     if (!head_.empty()) bytes.insert(0, std::exchange(head_, {}));
     const std::string_view text = bytes;
+    // Before it is written: others on this connection ask for room meanwhile.
+    meter_.moved += body_bytes;
     const auto sent = co_await to_.write(text);
     if (!sent) co_return BodyEnd::sink_failed;
-    meter_.moved += body_bytes;
     meter_.last_active = Clock::now();
     co_return BodyEnd::complete;
   }
@@ -123,7 +124,7 @@ class BodyCopy {
 
 Task<BodyEnd> copy_body(Connection& from, Connection& to, wire::Framing in, wire::Framing out, BodyMeter meter,
                         std::string head) {
-  BodyCopy copy(from, to, out, meter, std::move(head));
+  BodyCopy copy(from, to, out, std::move(meter), std::move(head));
   BodyEnd end = BodyEnd::complete;
   switch (in.kind) {
     case wire::Framing::Kind::none:

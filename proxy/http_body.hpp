@@ -5,8 +5,9 @@
 #include "proxy/inject/reflection.hpp"
 #include "proxy/wire/http_head.hpp"
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 
 namespace sallyport {
@@ -20,10 +21,10 @@ enum class BodyEnd {
 };
 
 struct BodyMeter {
-  std::uint64_t& moved;  // body bytes, of the whole connection
+  std::uint64_t& moved;  // body bytes among others, counted before they are written
   Clock::time_point& last_active;
-  std::optional<std::uint64_t> limit;
-  const Reflection* mask = nullptr;  // secrets that the trailers may not give back
+  std::function<bool(std::size_t bytes)> has_room;  // for so many more
+  const Reflection* mask = nullptr;                 // secrets that the trailers may not give back
 };
 
 // `out` may be chunked, length or until_close; trailers are passed on where it is chunked. Reads no byte past the body.

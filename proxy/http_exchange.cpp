@@ -1,5 +1,6 @@
 #include "proxy/http_exchange.hpp"
 
+#include "proxy/consent.hpp"
 #include "proxy/http_heads.hpp"
 #include "proxy/wire/websocket.hpp"
 
@@ -30,7 +31,16 @@ bool was_offered(const wire::RequestHead& head, const wire::ResponseHead& answer
   return true;
 }
 
+bool fits(const std::optional<std::uint64_t>& limit, std::uint64_t moved, std::uint64_t bytes) {
+  return !limit || moved + bytes <= *limit;
+}
+
 }  // namespace
+
+bool has_room_up(const ConnectionRecord& record, const RelayLimits& own, const RelayLimits& whole,
+                 std::uint64_t bytes) {
+  return fits(own.upload, record.counters.up, bytes) && fits(whole.upload, record.moved().out, bytes);
+}
 
 Refused<RequestToSend> write_request(const wire::RequestHead& head, wire::RequestForwarding forwarding) {
   const bool upgrading = !head.upgrade.empty() && head.framing.kind == wire::Framing::Kind::none;
@@ -76,6 +86,21 @@ void HttpExchange::note(std::string trouble) {
   if (!done_.bad_body) done_.trouble = std::move(trouble);
 }
 
+BodyMeter HttpExchange::up_meter() {
+  const auto has_room = [this](std::size_t bytes) {
+    return has_room_up(record_, options_.limits, options_.whole, bytes);
+  };
+  return BodyMeter{record_.counters.up, record_.counters.last_active, has_room};
+}
+
+BodyMeter HttpExchange::down_meter() {
+  const auto has_room = [this](std::size_t bytes) {
+    return fits(options_.limits.download, record_.counters.down, bytes) &&
+           fits(options_.whole.download, record_.moved().in, bytes);
+  };
+  return BodyMeter{record_.counters.down, record_.counters.last_active, has_room, &options_.secrets};
+}
+
 // The body goes up while the answer comes down.
 Task<> HttpExchange::transfer(const wire::RequestHead& head, wire::Framing out, wire::Upgrading upgrading) {
   uploaded_ = head.framing.kind == wire::Framing::Kind::none;
@@ -87,8 +112,8 @@ Task<> HttpExchange::transfer(const wire::RequestHead& head, wire::Framing out, 
 }
 
 Task<> HttpExchange::upload(wire::Framing in, wire::Framing out) {
-  BodyMeter meter{record_.counters.up, record_.counters.last_active, options_.limits.upload};
-  const BodyEnd end = co_await copy_body(client_, upstream_, in, out, meter);
+  BodyMeter meter = up_meter();
+  const BodyEnd end = co_await copy_body(client_, upstream_, in, out, std::move(meter));
   uploaded_ = end == BodyEnd::complete;
   if (uploaded_ || answered_) co_return;
   if (end == BodyEnd::limit) record_.closed(ClosedBy::limit);
@@ -160,10 +185,10 @@ Task<bool> HttpExchange::send_answer(const wire::RequestHead& head, const wire::
     co_return sent.has_value();
   }
   done_.status = static_cast<int>(answer.status);
-  BodyMeter meter{record_.counters.down, record_.counters.last_active, options_.limits.download, &options_.secrets};
+  BodyMeter meter = down_meter();
   std::string bytes = std::move(forwarded->bytes);
   const BodyEnd end =
-      co_await copy_body(upstream_, client_, answer.framing, forwarded->framing, meter, std::move(bytes));
+      co_await copy_body(upstream_, client_, answer.framing, forwarded->framing, std::move(meter), std::move(bytes));
   finish_answer(end, keep && forwarded->framing.kind != wire::Framing::Kind::until_close, reusable);
   co_return true;
 }
@@ -205,7 +230,7 @@ Task<> HttpExchange::switch_protocols(const wire::RequestHead& head, const wire:
 
 Task<> HttpExchange::tunnel() {
   RelayCounters& counters = record_.counters;
-  if (options_.limits.upload && counters.up + client_.unread().size() > *options_.limits.upload) {
+  if (!has_room_up(record_, options_.limits, options_.whole, client_.unread().size())) {
     record_.closed(ClosedBy::limit);
     client_.abort();
     upstream_.abort();
@@ -218,7 +243,7 @@ Task<> HttpExchange::tunnel() {
   if (!early || !late) co_return;
   upstream_.consume(upstream_.unread().size());
   client_.consume(client_.unread().size());
-  const RelayLimits left = remaining(options_.limits, counters);
+  const RelayLimits left = remaining(strictest(options_.limits, options_.whole), counters);
   const RelayEnd end = co_await relay(client_, upstream_, session_.services.pipes, counters, left);
   record_.closed(closed_by(end));
 }

@@ -39,10 +39,14 @@ struct Exchanged {
 Refusal no_answer(const Exchanged& done);
 
 struct ExchangeOptions {
-  RelayLimits limits;      // of the whole connection, as the record's counters count
+  RelayLimits limits;      // as the record's counters count
+  RelayLimits whole;       // of all that share its connection, as it tells what was moved
   bool to_parent = false;  // in absolute form, so that a 407 is meant for us
   Reflection secrets{};    // that are in the request, and that the answer's heads and trailers may not give back
 };
+
+// Whether so many more bytes may be sent: `own` counts this record's, `whole` those of all that share its connection.
+bool has_room_up(const ConnectionRecord& record, const RelayLimits& own, const RelayLimits& whole, std::uint64_t bytes);
 
 class HttpExchange {
  public:
@@ -61,6 +65,8 @@ class HttpExchange {
   void finish_answer(BodyEnd end, bool keep, bool reusable);
   Task<> switch_protocols(const wire::RequestHead& head, const wire::ResponseHead& answer, wire::Upgrading upgrading);
   Task<> tunnel();
+  BodyMeter up_meter();
+  BodyMeter down_meter();
   wire::ResponseForwarding forwarding_for(const wire::RequestHead& head) const;
 
   Session& session_;

@@ -13,6 +13,7 @@
 #include "proxy/http_upstream.hpp"
 #include "proxy/internal_name.hpp"
 #include "proxy/internal_session.hpp"
+#include "proxy/still_allowed.hpp"
 #include "proxy/tls_refusal.hpp"
 
 namespace sallyport {
@@ -216,14 +217,11 @@ class HttpSession {
     attempt.sandboxed = session_.origin.door == Door::attached;
     const auto mismatch = agree_on_host(to, attempt);
     attempt.to = to;
-    // What was answered for the connection as a whole holds for what it was bound to.
-    if (bound_ && to == *bound_) attempt.answered = answered_for_all_;
     begin_record(to);
     requests_.began(event, *record_);
-    consent_.clear();
     Refused<Verdict> decided = mismatch ? Refused<Verdict>(*mismatch) : Refused<Verdict>(Verdict{});
     const auto held_before = record_->held();
-    if (!mismatch) decided = co_await settle(session_, *record_, attempt, consent_);
+    if (!mismatch) decided = co_await decide(attempt);
     event.origin = record_->origin;
     if (record_->held() != held_before) event.held = record_->held();
     if (!decided) {
@@ -255,11 +253,34 @@ class HttpSession {
       const After after = co_await refuse_request(head, event, connected.error(), named);
       co_return after;
     }
+    if (auto refusal = no_longer_allowed(session_, attempt, record_->peer, consent_, consent_for_all_.get())) {
+      record_->refused(*refusal);
+      upstream_.end();
+      const After after = co_await refuse_request(head, event, std::move(*refusal), named);
+      end_upstream(ClosedBy::policy);
+      co_return after;
+    }
     attempt_ = attempt;
     if (shared_) shared_->last = attempt;
     watch();
     const After after = co_await exchange(head, named, event);
     co_return after;
+  }
+
+  // What was answered for the connection as a whole holds for what it was bound to, and as long as that answer does.
+  Task<Refused<Verdict>> decide(Attempt& attempt) {
+    for (;;) {
+      if (consent_for_all_ && !consent_for_all_->lives()) {
+        answered_for_all_.clear();
+        consent_for_all_.reset();
+      }
+      attempt.answered.clear();
+      if (bound_ && attempt.to == *bound_) attempt.answered = answered_for_all_;
+      consent_.clear();
+      auto decided = co_await settle(session_, *record_, attempt, consent_);
+      const bool stands = !consent_for_all_ || consent_for_all_->lives();
+      if (stands || !decided) co_return decided;
+    }
   }
 
   // A bare address is not made Sallyport's own by what Host says.
@@ -347,8 +368,9 @@ class HttpSession {
     sent_before_ = record_->counters.up;
     auto granted = consent_.upload();
     if (granted) *granted += sent_before_;
+    limits_ = RelayLimits{granted, std::nullopt};
     const auto for_all = consent_for_all_ ? consent_for_all_->upload() : std::nullopt;
-    limits_ = limits_left(verdict.limits, granted, for_all, record_->moved_by_others());
+    whole_limits_ = strictest({verdict.limits.upload_bytes, verdict.limits.download_bytes}, {for_all, std::nullopt});
   }
 
   // --- forwarding
@@ -357,13 +379,12 @@ class HttpSession {
     const auto began = Clock::now();
     Reflection secrets;
     auto request = prepare(head, named, secrets);
-    if (request && limits_.upload && record_->counters.up + request->head.bytes.size() > *limits_.upload)
-      request = upload_spent();
+    if (request && !has_room_up(*record_, limits_, whole_limits_, request->head.bytes.size())) request = upload_spent();
     if (!request) {
       const After refused = co_await refuse_request(head, std::move(event), request.error(), named);
       co_return refused;
     }
-    ExchangeOptions options{limits_, upstream_.in_absolute_form(), std::move(secrets)};
+    ExchangeOptions options{limits_, whole_limits_, upstream_.in_absolute_form(), std::move(secrets)};
     HttpExchange exchange(session_, upstream_.connection(), *record_, std::move(options));
     const Exchanged done = co_await exchange.run(head, std::move(*request));
     event.status = done.status;
@@ -481,7 +502,7 @@ class HttpSession {
   Consent consent_;                       // of the request being answered, and of the last one until the next begins
   std::uint64_t sent_before_ = 0;
   Attempt attempt_{{}, {Address::v4({}), 0}, Spoken::http, {}, {}, false};
-  RelayLimits limits_;
+  RelayLimits limits_, whole_limits_;  // of the request being answered, and of all on its connection
   std::vector<std::shared_ptr<const Injection>> injections_;  // into the request being answered
 };
 

@@ -29,6 +29,10 @@ void HttpUpstream::end() {
 Task<Refused<void>> HttpUpstream::reach(Attempt attempt, Verdict verdict, ConnectionRecord& record, Wrapping wrapping,
                                         bool counts_name) {
   Services& services = session_.services;
+  // An Open has said so by itself; a further request has none.
+  const AuditLog& log = services.shared.audit;
+  if (log.options().on_failure == OnFailure::block && !log.healthy())
+    co_return denied_by(DecidedBy::guard, std::string(log_trouble));
   const auto policy = services.shared.policy.current();
   // Another request's rule may have opened ground that this one's does not.
   const bool same = is_to(attempt.to) && allowed_at(*policy, attempt, record.peer, services.shared.config.dns);

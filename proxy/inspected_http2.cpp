@@ -75,8 +75,8 @@ class InspectedHttp2 {
   // Each request has its own word on this; where there is none, what was let in last is spoken of.
   std::optional<ClosedBy> must_end(const Policy& policy) const {
     if (!session_.is_same_agent(policy)) return ClosedBy::policy;
+    if (whole_->is_open() && binding_.consent && !binding_.consent->lives()) return ClosedBy::revoked;
     if (!whole_->is_open() || !share_.last || !requests_.empty()) return std::nullopt;
-    if (binding_.consent && !binding_.consent->lives()) return ClosedBy::revoked;
     const bool allowed = allowed_at(policy, *share_.last, whole_->peer, shared_.config.dns);
     return allowed ? std::nullopt : std::optional(ClosedBy::policy);
   }
