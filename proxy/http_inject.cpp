@@ -9,7 +9,7 @@ namespace {
 Refusal refused(const InjectRefusal& why) {
   Refusal refusal = denied_by(DecidedBy::guard, why.text);
   if (why.fault == InjectFault::too_large) refusal.status = 431;
-  if (why.fault == InjectFault::no_value) {
+  if (why.fault == InjectFault::no_value || why.fault == InjectFault::guessed) {
     refusal.status = 503;
     refusal.proxy_error = "proxy_configuration_error";
   }

@@ -55,6 +55,7 @@ class Injecting {
 
   const std::string& missing() const { return missing_; }
   const std::vector<std::string>& set_names() const { return set_; }
+  const std::vector<UsedSecret>& all_used() const { return used_; }
   std::vector<UsedSecret> take_used() { return std::move(used_); }
 
  private:
@@ -110,6 +111,16 @@ class Injecting {
   std::string missing_;
 };
 
+OwnWords words_of(const wire::Fields& fields, const std::optional<std::string>& query) {
+  OwnWords own;
+  if (query) own.add(*query);
+  for (const wire::Field& field : fields) {
+    own.add(field.name);
+    own.add(field.value);
+  }
+  return own;
+}
+
 }  // namespace
 
 boost::system::result<Reflection, InjectRefusal> inject(std::string_view method, wire::Fields& fields,
@@ -121,6 +132,7 @@ boost::system::result<Reflection, InjectRefusal> inject(std::string_view method,
     return InjectRefusal{InjectFault::trace, std::string(method) + " would send back what " + injections.front()->rule +
                                                  " injects, so it is refused"};
   }
+  OwnWords own = words_of(fields, query);
   Injecting injecting(fields, query, secrets);
   for (const auto& injection : injections) {
     if (injecting.add(*injection)) continue;
@@ -128,10 +140,17 @@ boost::system::result<Reflection, InjectRefusal> inject(std::string_view method,
                          "the secret \"" + injecting.missing() + "\", which " + injection->rule +
                              " injects, has no value now; whoever runs Sallyport can give it one"};
   }
+  for (const UsedSecret& secret : injecting.all_used()) {
+    if (!secret.value->is_guessed_at()) continue;
+    return InjectRefusal{
+        InjectFault::guessed,
+        "the secret \"" + secret.name + "\" is given to nobody any more: answers gave back many " +
+            "different parts of it, as they do where it is guessed; whoever runs Sallyport can replace it"};
+  }
   if (!injecting.replace()) {
     return InjectRefusal{InjectFault::too_large, "the request has more than 64 placeholders of secrets"};
   }
-  return Reflection(injecting.take_used());
+  return Reflection(injecting.take_used(), std::move(own));
 }
 
 boost::system::result<Reflection, InjectRefusal> inject(wire::RequestHead& head,
@@ -147,7 +166,9 @@ boost::system::result<Reflection, InjectRefusal> inject(wire::RequestHead& head,
   };
   auto& options = head.connection;
   options.erase(std::remove_if(options.begin(), options.end(), injected), options.end());
-  return inject(head.method, head.fields, head.target.query, injections, secrets);
+  auto used = inject(head.method, head.fields, head.target.query, injections, secrets);
+  if (used) used->add_own(head.raw_target);
+  return used;
 }
 
 }  // namespace sallyport

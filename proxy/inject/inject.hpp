@@ -18,6 +18,7 @@ enum class InjectFault {
   no_value,   // a secret has no value now: the operator's to mend, so 503
   trace,      // TRACE would send it back: 403
   too_large,  // too many placeholders: 431
+  guessed,    // too many parts of a secret were given back: the operator's to replace it, so 503
 };
 
 struct InjectRefusal {

@@ -83,6 +83,31 @@ TEST(Inject, WithoutAValueTheRequestIsRefused) {
   EXPECT_FALSE(run(request, {injection(Kind::placeholder, "", secret("gone"))}));
 }
 
+TEST(Inject, ASecretThatIsGuessedAtIsGivenToNobodyAnyMore) {
+  const SecretValues values({{"github", *SecretValue::parse("ghp_0123456789")}});
+  for (std::uint64_t part = 0; part < most_parts_given_back; ++part) values.find("github")->note_part(part);
+  Request request;
+  const auto refused = inject(request.method, request.fields, request.query,
+                              Injections{injection(Kind::header, "X-Key", secret("github"))}, values);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, InjectFault::guessed);
+  EXPECT_NE(refused.error().text.find("\"github\""), std::string::npos);
+  EXPECT_EQ(refused.error().text.find("0123456789"), std::string::npos);
+}
+
+TEST(Inject, WhatTheRequestSaidItselfIsShown) {
+  for (const bool in_target : {true, false}) {
+    wire::RequestHead head;
+    head.method = "GET";
+    head.raw_target = in_target ? "/a/xp_012345678?b" : "/";
+    if (!in_target) head.fields = {{"X-A", "xp_012345678"}};
+    const auto used = inject(head, Injections{injection(Kind::header, "X-Key", secret("github"))}, secrets());
+    ASSERT_TRUE(used);
+    EXPECT_EQ(used->masked("/xP_012345678"), "/xP_012345678");
+    EXPECT_EQ(used->masked("ghp_0123456789 "), "sallyport-secret:github ");
+  }
+}
+
 TEST(Inject, TraceIsRefused) {
   Request request{.method = "TRACE"};
   const auto refused = run(request, {injection(Kind::header, "X-Key", secret("github"))});

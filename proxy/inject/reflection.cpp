@@ -71,15 +71,15 @@ std::size_t least_that(std::size_t from, std::size_t to, const Holds& holds) {
 
 }  // namespace
 
-Reflection::Reflection(std::vector<UsedSecret> used) : used_(std::move(used)) {
+Reflection::Reflection(std::vector<UsedSecret> used, OwnWords own) : used_(std::move(used)), own_(std::move(own)) {
   // Where one secret holds another, the longer is masked whole.
   std::sort(used_.begin(), used_.end(),
             [](const UsedSecret& a, const UsedSecret& b) { return a.value->text().size() > b.value->text().size(); });
 }
 
-// The first one that the text gives away, of those that need `shortest` characters for it. Null: none.
-const UsedSecret* Reflection::found_in(std::string_view text, std::size_t shortest) const {
-  const UsedSecret* found = nullptr;
+// The first one that the text gives away, of those that need `shortest` characters for it.
+Reflection::Found Reflection::found_in(std::string_view text, std::size_t shortest) const {
+  Found found;
   const UsedSecret* first = nullptr;
   std::size_t least = std::string_view::npos;
   for (const UsedSecret& secret : used_) {
@@ -87,19 +87,27 @@ const UsedSecret* Reflection::found_in(std::string_view text, std::size_t shorte
     if (first == nullptr) first = &secret;
     least = std::min(least, secret.value->trace().least());
   }
-  if (first == nullptr) return nullptr;
+  if (first == nullptr) return {};
   PlainText plain;
   const Readings seen = look_at_readings(text, least, [&](std::string_view reading) {
     plain.set(reading);
     for (const UsedSecret& secret : used_) {
       const SecretTrace& trace = secret.value->trace();
-      if (trace.least() < shortest || !trace.is_in(plain)) continue;
-      found = &secret;
+      if (trace.least() < shortest) continue;
+      const auto here = trace.find_in(plain, own_);
+      if (!here) continue;
+      found = {&secret, here->part};
       return true;
     }
     return false;
   });
-  return seen == Readings::too_many ? first : found;
+  return seen == Readings::too_many ? Found{first, std::nullopt} : found;
+}
+
+// What the agent will see masked.
+const UsedSecret* Reflection::noted(const Found& found) const {
+  if (found.part) found.secret->value->note_part(*found.part);
+  return found.secret;
 }
 
 // `rest` becomes the text without the secrets that stand in it as they are: of what it says besides, no more is shown
@@ -110,7 +118,7 @@ Reflection::Whole Reflection::mask_in(std::string& text, std::string& rest) cons
     put_in_place_of(rest, secret.value->text(), "\n");
     put_in_place_of(text, secret.value->text(), placeholder_of(secret));
   }
-  const UsedSecret* found = found_in(rest);
+  const UsedSecret* found = noted(found_in(rest));
   if (found == nullptr) return Whole::no;
   text = placeholder_of(*found);
   return Whole::yes;
@@ -129,12 +137,13 @@ void Reflection::mask_spread(std::vector<std::string*> texts, std::vector<std::s
   };
   for (int spreads = 0;; ++spreads) {
     const std::size_t size = texts.size();
-    const UsedSecret* secret = found(0, size);
+    const UsedSecret* secret = noted(found(0, size));
     if (secret == nullptr) return;
     std::size_t first = 0, last = size;
     if (spreads < most_spreads) {
-      last = least_that(1, size, [&](std::size_t at) { return found(0, at) != nullptr; });
-      first = last - least_that(1, last, [&](std::size_t count) { return found(last - count, last) != nullptr; });
+      last = least_that(1, size, [&](std::size_t at) { return found(0, at).secret != nullptr; });
+      first =
+          last - least_that(1, last, [&](std::size_t count) { return found(last - count, last).secret != nullptr; });
     }
     for (std::size_t i = first; i < last; ++i) *texts[i] = placeholder_of(*secret);
     texts.erase(texts.begin() + static_cast<std::ptrdiff_t>(first), texts.begin() + static_cast<std::ptrdiff_t>(last));
@@ -146,7 +155,7 @@ void Reflection::take_out_names(wire::Fields& fields) const {
   std::vector<std::string*> names;
   std::vector<std::string> rests;
   for (wire::Field& field : fields) {
-    if (found_in(field.name) != nullptr) field.name.clear();
+    if (noted(found_in(field.name)) != nullptr) field.name.clear();
     if (field.name.empty()) continue;
     names.push_back(&field.name);
     rests.push_back(field.name);

@@ -71,6 +71,60 @@ TEST(Reflection, MasksValuesThatHoldALongPartOfTheSecret) {
   }
 }
 
+TEST(Reflection, OfAReversedSecretTheBeginningTellsNoMoreThanForwards) {
+  EXPECT_FALSE(masks(token, reversed(token.substr(0, 11))));
+  EXPECT_TRUE(masks(token, reversed(token.substr(0, 12))));
+  EXPECT_TRUE(masks(token, reversed(token.substr(16))));
+}
+
+// What an agent that said `own` sees of `text`.
+std::string shown_to(const std::string& own, const std::string& text) {
+  OwnWords words;
+  words.add(own);
+  return Reflection({{"s", *SecretValue::parse(token)}}, std::move(words)).masked(text);
+}
+
+TEST(Reflection, ShowsTheAgentsOwnGuessesWhetherTheyAreRightOrWrong) {
+  const std::string right = token.substr(4, 16), known = token.substr(4, 15), wrong = known + "z";
+  ASSERT_NE(right, wrong);
+  for (const std::string& guess : {right, wrong}) {
+    for (const std::string& said : {guess, percent_encode(guess), to_base64(guess), in_hex(guess), reversed(guess)}) {
+      for (const std::string& text : {guess, in_upper(guess), reversed(guess), to_base64(guess), in_hex(guess, ":"),
+                                      in_upper(to_base64(guess)), in_upper(url_base64("u:" + guess))}) {
+        EXPECT_EQ(shown_to("/redirect?/" + said + "&x", text), text) << said;
+      }
+    }
+  }
+  EXPECT_EQ(shown_to("/redirect?/" + right.substr(0, 7), right), put) << "the half that it did not say tells";
+}
+
+TEST(Reflection, MasksTheWholeSecretWhoeverSaidIt) {
+  for (const std::string& text : {in_upper(token), reversed(token), to_base64(token), in_hex(token)}) {
+    EXPECT_EQ(shown_to(token, "a " + text), put) << text;
+  }
+  EXPECT_EQ(shown_to(token, "a " + token), "a " + std::string(put));
+}
+
+TEST(Reflection, TakesNoWordOfAnAgentThatSaysTooMuch) {
+  EXPECT_EQ(shown_to(std::string(20 * 1024, 'a') + token.substr(3, 15), token.substr(3, 15)), put);
+}
+
+TEST(Reflection, CountsTheDifferentPartsThatWereMasked) {
+  const auto value = *SecretValue::parse(token);
+  const Reflection reflection({{"s", value}});
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(reflection.masked(token.substr(5, 12)), put);
+    EXPECT_EQ(reflection.masked(in_upper(token)), put);
+    EXPECT_EQ(reflection.masked("a " + token), "a " + std::string(put));
+  }
+  EXPECT_FALSE(value->is_guessed_at());
+  for (std::size_t size = 12; size < 12 + most_parts_given_back; ++size) {
+    EXPECT_FALSE(value->is_guessed_at()) << size;
+    EXPECT_EQ(reflection.masked(token.substr(5, size)), put);
+  }
+  EXPECT_TRUE(value->is_guessed_at());
+}
+
 TEST(Reflection, MasksAllValuesThatTheSecretIsSpreadOver) {
   for (const std::string& text : {token, in_hex(token), to_base64("u:" + token), in_hex(token, "", "%")}) {
     wire::Fields fields{{"Date", "Sat, 21 Nov 2026 22:49:18 GMT"}, {"Content-Type", "application/json"}};

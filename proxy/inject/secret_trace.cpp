@@ -1,6 +1,7 @@
 #include "proxy/inject/secret_trace.hpp"
 
 #include "proxy/inject/base64.hpp"
+#include "proxy/inject/own_words.hpp"
 #include "proxy/inject/wipe.hpp"
 
 #include <algorithm>
@@ -96,7 +97,7 @@ SecretTrace::SecretTrace(std::string_view secret) : least_(secret.size()) {
   for (std::size_t i = 0; i < ways; ++i) {
     Needle back = needles_[i];
     std::reverse(back.text.begin(), back.text.end());
-    back.least_of_beginning = back.least;
+    back.is_reversed = true;
     needles_.push_back(std::move(back));
   }
   for (std::size_t shift = 0; shift < 3; ++shift) {
@@ -147,34 +148,46 @@ SecretTrace::Part SecretTrace::part_around(const Needle& needle, std::size_t fro
          needle.text[from + after] == text[at + after]) {
     ++after;
   }
-  return {at - before, before + after, before == from};
+  // Its reverse begins with what secrets of a kind do not share.
+  const bool is_of_beginning = needle.is_reversed ? from + after == needle.text.size() : before == from;
+  return {at - before, before + after, from - before, is_of_beginning};
 }
 
-bool SecretTrace::gives_away(const Needle& needle, const Part& part, std::string_view text) {
+bool SecretTrace::gives_away(const Needle& needle, const Part& part, std::string_view text, const OwnWords& own) {
   if (part.size == needle.text.size()) return true;
   const std::size_t least = part.is_of_beginning ? needle.least_of_beginning : needle.least;
-  return part.size >= least && is_telling(text.substr(part.begin, part.size), needle.is_bare);
+  if (part.size < least) return false;
+  const std::string_view shown = text.substr(part.begin, part.size);
+  return is_telling(shown, needle.is_bare) && own.count_others(shown) >= least;
 }
 
 // A secret that repeats itself can be met everywhere in a text that was made for it: that gives it away too.
-bool SecretTrace::finds(const Needle& needle, std::string_view text) {
-  if (text.size() < needle.least) return false;
+std::optional<SecretTrace::Part> SecretTrace::find(const Needle& needle, std::string_view text, const OwnWords& own) {
+  if (text.size() < needle.least) return std::nullopt;
   std::size_t left = 16 * text.size() + needle.text.size();
   for (std::size_t from = 0; from + needle.block <= needle.text.size(); from += needle.block) {
     const std::string_view block = std::string_view(needle.text).substr(from, needle.block);
     for (std::size_t at = text.find(block); at != std::string_view::npos; at = text.find(block, at + 1)) {
       const Part part = part_around(needle, from, text, at);
-      if (part.size > left || gives_away(needle, part, text)) return true;
+      if (part.size > left || gives_away(needle, part, text, own)) return part;
       left -= part.size;
     }
   }
-  return false;
+  return std::nullopt;
 }
 
-bool SecretTrace::is_in(const PlainText& text) const {
-  if (!may_be_in(text.bare) && !may_be_in(text.folded)) return false;
-  return std::any_of(needles_.begin(), needles_.end(),
-                     [&](const Needle& needle) { return finds(needle, needle.is_bare ? text.bare : text.folded); });
+std::optional<SecretTrace::Found> SecretTrace::find_in(const PlainText& text, const OwnWords& own) const {
+  if (!may_be_in(text.bare) && !may_be_in(text.folded)) return std::nullopt;
+  std::optional<Found> found;
+  for (std::size_t i = 0; i < needles_.size(); ++i) {
+    const Needle& needle = needles_[i];
+    const auto part = find(needle, needle.is_bare ? text.bare : text.folded, own);
+    if (!part) continue;
+    if (part->size == needle.text.size()) return Found{};
+    // No needle has a million characters.
+    if (!found) found = Found{(std::uint64_t{i} << 20U | part->from) << 20U | part->size};
+  }
+  return found;
 }
 
 }  // namespace sallyport

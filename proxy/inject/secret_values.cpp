@@ -32,6 +32,17 @@ SecretValue::~SecretValue() {
   wipe(text_);
 }
 
+void SecretValue::note_part(std::uint64_t part) const {
+  const std::lock_guard lock(mutex_);
+  if (parts_.size() >= most_parts_given_back || std::find(parts_.begin(), parts_.end(), part) != parts_.end()) return;
+  parts_.push_back(part);
+}
+
+bool SecretValue::is_guessed_at() const {
+  const std::lock_guard lock(mutex_);
+  return parts_.size() >= most_parts_given_back;
+}
+
 std::shared_ptr<const SecretValue> SecretValues::find(std::string_view name) const {
   const auto found = values_.find(name);
   return found == values_.end() ? nullptr : found->second;

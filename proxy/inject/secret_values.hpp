@@ -5,16 +5,22 @@
 #include "proxy/inject/wipe.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sallyport {
 
 // Shorter ones would stand in every other header, and could not be masked there.
 inline constexpr std::size_t min_secret_size = 4;
 inline constexpr std::size_t max_secret_size = 8 * 1024;
+
+// A host that cuts a secret short does so in a way or two. Of more, each may be a guess that proved right.
+inline constexpr std::size_t most_parts_given_back = 8;
 
 // One value; its memory is wiped when nobody uses it any more.
 class SecretValue {
@@ -30,10 +36,17 @@ class SecretValue {
   std::string_view text() const { return text_; }
   const SecretTrace& trace() const { return trace_; }
 
+  // An answer gave back this part of it (SecretTrace::Found). Any thread, as all here.
+  void note_part(std::uint64_t part) const;
+  // That many different ones have been: whoever sees which of its guesses are masked has found out no more than these.
+  bool is_guessed_at() const;
+
  private:
   explicit SecretValue(std::string_view text) : text_(text), trace_(text) {}
   std::string text_;
   const SecretTrace trace_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::uint64_t> parts_;  // by `mutex_`
 };
 
 // By name. Immutable; any thread.

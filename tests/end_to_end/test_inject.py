@@ -10,6 +10,8 @@ from laboratory.daemon import wait_until
 from laboratory.scripted import ScriptedTls, answers
 
 KEY, TOKEN, MADE = "environment/key+1", "token-from-a-file", "made-by-a-command"
+# As Slack's are: the first two numbers are no secret, and tell a third of it.
+PUBLIC, HIDDEN = "xoxb-2048193746512-6201948375610-", "q7ZkT0vWm3Xa9RbLcY5dPe2N"
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,7 @@ secrets:
   key: {{ env: SALLYPORT_TEST_KEY }}
   token: {{ file: {token_file} }}
   made: {{ command: [/bin/echo, {MADE}] }}
+  slack: {{ command: [/bin/echo, {PUBLIC}{HIDDEN}] }}
   missing: {{ env: SALLYPORT_TEST_MISSING }}
 rules:
   - {{ allow: allowed.test, paths: [/none/**] }}
@@ -40,6 +43,8 @@ rules:
   - {{ allow: allowed.test, paths: [/placeholder], inject: {{ placeholder: token }} }}
   - {{ allow: allowed.test, paths: [/missing], inject: {{ placeholder: missing }} }}
   - {{ allow: allowed.test, ports: [80], paths: [/header] }}
+  - {{ allow: other.test, paths: [/redirect], inject: {{ header: X-Key, value: "${{secret:slack}}" }} }}
+  - {{ allow: allowed.test, ports: [8448], inject: {{ header: X-Key, value: "${{secret:slack}}" }} }}
   - {{ allow: allowed.test, ports: [8447], inject: {{ header: X-Key, value: "${{secret:key}}" }} }}
   - {{ allow: other.test, inject: {{ placeholder: key }} }}
 """
@@ -141,6 +146,37 @@ def test_an_answer_gives_no_secret_back_in_other_ways_interim_or_in_trailers(age
         origin.close()
 
 
+def test_whether_a_guess_of_a_secret_is_right_cannot_be_seen(agent):
+    """A part that the request said itself is shown, right or wrong; only the whole is masked whoever said it."""
+    known = "y" + PUBLIC.replace("-", "")
+    for count in range(4):
+        guesses = [known + HIDDEN[:count] + letter for letter in (HIDDEN[count].lower(), "_", "8", "e")]
+        guesses += [guess[::-1] for guess in guesses]
+        urls = [word for guess in guesses for word in ("-o", "/dev/null", f"https://other.test/redirect?/.{guess}")]
+        done = agent.curl("-w", "%{redirect_url}\n", *urls)
+        assert [url.split(".")[-1] for url in done.stdout.split()] == guesses, done
+    whole = agent.curl("-o", "/dev/null", "-w", "%{redirect_url}", f"https://other.test/redirect?/{PUBLIC}{HIDDEN}")
+    assert "sallyport-secret:slack" in whole.stdout, whole
+
+
+def test_a_secret_of_which_many_parts_were_given_back_is_given_to_nobody_any_more(agent, world):
+    origin = ScriptedTls(world, world.internet.certificates.odd("good", "DNS:allowed.test"), port=8448)
+    try:
+        for size in range(8):
+            # As a host does that was told a guess in a body, or earlier.
+            part = (PUBLIC + HIDDEN)[5:45 + size].encode()
+            for _ in range(2 if size < 7 else 1):  # the same part again tells nothing new
+                origin.script = answers(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Part: " + part + b"\r\n\r\n")
+                got = agent.curl("-i", "--http1.1", "--suppress-connect-headers", "https://allowed.test:8448/")
+                assert "X-Part: sallyport-secret:slack" in got.stdout, got
+        got = agent.curl("-i", "--http1.1", "--suppress-connect-headers", "https://allowed.test:8448/")
+        assert " 503" in got.stdout.splitlines()[0] and "slack" in got.stdout, got
+        got = agent.curl("-i", "--suppress-connect-headers", "https://other.test/redirect?/x")
+        assert " 503" in got.stdout.splitlines()[0] and HIDDEN not in got.stdout, got
+    finally:
+        origin.close()
+
+
 def test_without_a_value_the_request_is_refused_and_only_the_name_is_said(agent, world):
     got = agent.curl("-i", "--suppress-connect-headers", "https://allowed.test/missing")
     assert " 503" in got.stdout.splitlines()[0], got
@@ -173,5 +209,5 @@ def test_a_file_is_read_again_when_it_changes(agent, daemon, token_file):
 
 def test_no_secret_is_ever_written_down(agent, daemon):
     written = daemon.said().encode() + b"".join(daemon.lines())
-    for secret in (KEY, TOKEN, MADE, "another-token", "environment%2Fkey"):
+    for secret in (KEY, TOKEN, MADE, HIDDEN, "another-token", "environment%2Fkey"):
         assert secret.encode() not in written
