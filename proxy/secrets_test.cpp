@@ -79,6 +79,18 @@ TEST_F(SecretsTest, AreReadFromTheEnvironment) {
   EXPECT_THAT(told(), HasSubstr("SALLYPORT_TEST_SECRET is not set"));
 }
 
+TEST_F(SecretsTest, TheSameTextReadAgainIsTheSameValue) {
+  write("token", "first value\n");
+  Secrets secrets(options());
+  secrets.load({source(Kind::file, file("token"))});
+  const auto before = secrets.current()->find("s");
+  secrets.load({source(Kind::file, file("token"))});
+  EXPECT_EQ(secrets.current()->find("s"), before);
+  write("token", "second value\n");
+  secrets.load({source(Kind::file, file("token"))});
+  EXPECT_NE(secrets.current()->find("s"), before);
+}
+
 TEST_F(SecretsTest, AFileIsReadAgainWhenItChanges) {
   write("token", "first value\n");
   Secrets secrets(options());
