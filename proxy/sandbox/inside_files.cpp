@@ -134,7 +134,7 @@ class Files {
   void make_devices() {
     if (is_shared("/dev")) return make_own_terminals_and_memory();
     make_own_devices();
-    hidden_.push_back("/dev");
+    hidden_.emplace_back("/dev");
   }
 
   // As folders of other roots (chroot) have them: of all the host's processes, terminals, messages and devices.
