@@ -1,7 +1,6 @@
 """What is over goes on nowhere: grants, allowances, agents and room in the log that ended while a connection was kept."""
 import contextlib
 import signal
-import subprocess
 import threading
 import time
 
@@ -12,6 +11,7 @@ from laboratory.clients import Agent, tunnel
 from laboratory.daemon import ours, wait_until
 from laboratory.raw_http2 import DATA, RawHttp2
 from laboratory.scripted import Scripted, ScriptedTls, answers, read_head
+from laboratory.small_disk import fill, small_disk  # noqa: F401
 
 TOKEN = "a-token-of-the-bot-012345678"
 BEGIN = "version: 1\ndefault: deny\nsecrets: { key: { env: SALLYPORT_TEST_KEY } }\nrules:\n"
@@ -198,6 +198,32 @@ def test_what_is_denied_while_it_is_dialled_is_sent_nothing(begin, origin, how):
     assert not any(b"/late" in head for head, _ in there.heard), there.heard
 
 
+def test_a_tunnel_that_is_denied_while_its_name_is_looked_up_begins_not(begin, origin, world, monkeypatch):
+    rule = BEGIN + "  - { allow: allowed.test, ports: [8081], protocol: tcp }\n"
+    daemon, agent = begin(rule)
+    there, asked, denied = origin(Scripted, lambda stream: stream.recv(100)), threading.Event(), threading.Event()
+    names = world.internet.names
+    answer = names.answer
+
+    def late(query):
+        asked.set()
+        denied.wait(8)
+        return answer(query)
+    monkeypatch.setattr(names, "answer", late)
+    with agent.proxy() as stream:
+        stream.settimeout(9)
+        stream.sendall(b"CONNECT allowed.test:8081 HTTP/1.1\r\nHost: allowed.test:8081\r\n\r\n")
+        assert asked.wait(8)
+        since = daemon.mark()
+        daemon.policy_file.write_text(rule + "  - deny: allowed.test\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for(since, kind="policy")
+        denied.set()
+        said = stream.recv(4096)
+    assert said.startswith(b"HTTP/1.1 403") and b"the policy changed while" in said, said
+    assert not any(there.heard)
+
+
 def of_bot(address):
     return BEGIN.replace("rules:\n", "") + f"""\
 agents:
@@ -224,22 +250,6 @@ def test_who_has_become_another_agent_goes_on_as_none_of_it(begin, origin, port)
         daemon.wait_for(since, kind="policy")
         assert get(stream, "/two", port) != b"200"
     assert not heard(there, b"/two")
-
-
-@pytest.fixture
-def small_disk(world):
-    folder = world.folder / "small-disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-    folder.rmdir()
-
-
-def fill(folder):
-    with contextlib.suppress(OSError), open(folder / "filler", "wb", buffering=0) as filler:
-        while True:
-            filler.write(b"x" * 4096)
 
 
 def test_L_05_a_full_disk_lets_no_request_out_of_a_connection_from_before(begin, origin, small_disk):

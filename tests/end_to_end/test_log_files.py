@@ -1,12 +1,12 @@
 """The log as files: rotated, on a full disk, torn by a crash. What was not written must not have been allowed."""
 import json
 import re
-import subprocess
 
 import pytest
 
 from laboratory.clients import receive_all
 from laboratory.daemon import chain_is_whole, kind, ours, wait_until
+from laboratory.small_disk import fill, small_disk  # noqa: F401
 
 
 def verify(sallyport):
@@ -54,26 +54,6 @@ def test_rotation_by_somebody_else_loses_nothing(start, explicit):
     wait_until(sallyport.audit_file.exists, "a new file in the old one's place")
     sallyport.wait_for(0, kind="close", count=2)
     assert chain_is_whole(sallyport.lines())
-
-
-@pytest.fixture
-def small_disk(world):
-    """A disk of 400 KiB for the log alone."""
-    folder = world.folder / "small-disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-    folder.rmdir()
-
-
-def fill(folder):
-    with open(folder / "filler", "wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"x" * 4096)
-        except OSError:
-            pass
 
 
 def says(explicit, word):
